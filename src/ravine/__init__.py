@@ -1,0 +1,39 @@
+"""Ravine trains neural networks and says why a training goes well or badly.
+
+Nothing heavy is imported until it is used: `import ravine` loads neither torch nor polars.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ravine.fit.fit import Run, fit, load
+    from ravine.train.trainer import Trainer
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "fit": "ravine.fit.fit",
+    "Run": "ravine.fit.fit",
+    "load": "ravine.fit.fit",
+    "Trainer": "ravine.train.trainer",
+}
+
+__all__ = ["Run", "Trainer", "__version__", "fit", "load"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    try:
+        return import_module(f"ravine.{name}")
+    except ModuleNotFoundError as error:
+        if error.name != f"ravine.{name}":
+            raise
+        raise AttributeError(f"module 'ravine' has no attribute {name!r}") from None
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -1,0 +1,1 @@
+"""What is wrong with a training, from its records alone."""

@@ -1,0 +1,1 @@
+"""Symptoms, one a file, each named so that it reads after "this run …"."""

@@ -1,0 +1,1 @@
+"""Small, seeded networks with documented shapes, sized to the data."""

@@ -1,0 +1,1 @@
+"""What a run leaves on disk, and the tables everything reads it through. No torch here."""

@@ -1,0 +1,248 @@
+"""`results.json`: what each step of a fit found out, section by section.
+
+The steps write sections as they finish; the report is made from them alone, by a process that
+never loads torch. A section that is absent belongs to a step that did not run (yet).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ravine.core.errors import BadRun
+from ravine.core.files import plain, read_json, write_json
+
+
+class Section(BaseModel):
+    """Frozen, and strict about its field names."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Column(Section):
+    """One feature of a table, summed up over the training rows."""
+
+    name: str
+    type: str  # "number", "category", "date", "flag"
+    missing: int
+    distinct: int
+    mean: float | None = None
+    std: float | None = None
+    low: float | None = None
+    high: float | None = None
+    top: list[tuple[str, int]] = []  # commonest values with their counts
+
+
+class Picture(Section):
+    """A small picture with its label, as a data URI."""
+
+    image: str
+    label: str = ""
+
+
+class DataSection(Section):
+    """What was read."""
+
+    name: str
+    origin: str
+    form: str  # "table", "image", "sequence"
+    rows: int
+    task: str  # "classify", "regress", "multi-label"
+    task_reason: str = ""
+    target: str
+    classes: list[str] = []
+    class_counts: list[int] = []
+    target_histogram: list[tuple[float, float, int]] = []  # (left, right, count), regression
+    columns: list[Column] = []
+    shape: str = ""  # "28 × 28, 1 channel"
+    pictures: list[Picture] = []
+
+
+class SplitSection(Section):
+    """How rows were divided."""
+
+    how: str  # "stratified, seed 0"
+    train: int
+    val: int
+    test: int
+
+
+class PrepareSection(Section):
+    """What is done to a row before the network sees it, one sentence a step."""
+
+    steps: list[str]
+
+
+class Layer(Section):
+    """One layer of the network."""
+
+    name: str
+    type: str
+    output: str  # "(batch, 64)"
+    parameters: int
+
+
+class ModelSection(Section):
+    """The network."""
+
+    name: str
+    reason: str
+    parameters: int
+    layers: list[Layer] = []
+    initialization: str = ""
+
+
+class Score(Section):
+    """A metric on one set, with a 95% interval where one can be given."""
+
+    name: str  # "accuracy", "r2", "log_loss", …
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+    higher_is_better: bool = True
+
+
+class Baseline(Section):
+    """A method without a network, on the same split."""
+
+    name: str  # "majority class", "logistic regression"
+    scores: list[Score]
+    seconds: float = 0.0
+
+
+class BaselineSection(Section):
+    """What simple methods reach on the test part; `metric` is the one compared."""
+
+    metric: str
+    baselines: list[Baseline]
+
+
+class Candidate(Section):
+    """One way to run a step here, and what was measured."""
+
+    name: str  # "float32", "bfloat16", "float32 channels-last compiled", "2 threads"
+    milliseconds: float | None  # median per step; None when it failed
+    loss_difference: float | None = None  # relative, against float32 on the same batch
+    chosen: bool = False
+    note: str = ""
+
+
+class PlanSection(Section):
+    """What runs fastest on this machine."""
+
+    mode: str  # "auto" or "safe"
+    choice: str
+    reason: str
+    candidates: list[Candidate] = []
+
+
+class TrainSection(Section):
+    """How the training went."""
+
+    optimizer: str
+    schedule: str
+    epochs: int
+    best_epoch: int
+    steps: int
+    stopped_by: str  # "the end of the schedule", "patience: …", "--minutes", "Ctrl-C"
+    seconds: float
+    samples_per_second: float
+    regularization: list[str] = []
+    device: str = ""
+    metric: str = ""  # the one watched, on the validation set
+    best_value: float | None = None
+
+
+class Mistake(Section):
+    """A test row the network got badly wrong."""
+
+    id: str
+    truth: str
+    predicted: str
+    confidence: float | None = None  # probability given to the prediction
+    loss: float | None = None
+    image: str = ""  # data URI
+    row: dict[str, Any] = {}  # raw feature values, for tables
+
+
+class Bin(Section):
+    """One bin of the reliability diagram."""
+
+    confidence: float
+    accuracy: float
+    count: int
+
+
+class Calibration(Section):
+    """Whether a probability of 0.8 comes true eight times in ten."""
+
+    bins: list[Bin]
+    expected_error: float
+
+
+class Residuals(Section):
+    """Truth and prediction of test rows (a sample when there are many), and interval coverage."""
+
+    truth: list[float]
+    predicted: list[float]
+    interval: float | None = None  # half width of the 90% interval, on the scale learned
+    coverage: float | None = None  # share of test rows inside it
+
+
+class Importance(Section):
+    """How much the metric drops when one column is shuffled."""
+
+    feature: str
+    drop: float
+    low: float
+    high: float
+
+
+class TestSection(Section):
+    """What the finished network does on rows it never saw."""
+
+    rows: int
+    metric: str
+    scores: list[Score]
+    confusion: list[list[int]] = []  # [truth][predicted], in the order of the classes
+    mistakes: list[Mistake] = []
+    calibration: Calibration | None = None
+    residuals: Residuals | None = None
+    importance: list[Importance] = []
+    verdict: str = ""  # one sentence: does it beat the baselines, and is the difference beyond noise
+
+
+class Results(Section):
+    """All sections of a run; `status` is "running", "done", "interrupted" or "failed"."""
+
+    status: str = "running"
+    data: DataSection | None = None
+    split: SplitSection | None = None
+    prepare: PrepareSection | None = None
+    model: ModelSection | None = None
+    baselines: BaselineSection | None = None
+    plan: PlanSection | None = None
+    train: TrainSection | None = None
+    test: TestSection | None = None
+
+    def with_section(self, **sections: Any) -> Results:
+        """These results with one or more sections set."""
+        return self.model_copy(update=sections)
+
+    def write(self, path: Path) -> None:
+        """Write `results.json`, whole."""
+        write_json(path, plain(self.model_dump(mode="json")))
+
+    @classmethod
+    def read(cls, path: Path) -> Results:
+        """The results in `path`; empty ones when no step has finished yet."""
+        if not path.exists():
+            return cls()
+        try:
+            return cls.model_validate(read_json(path))
+        except ValidationError as error:
+            fault = error.errors()[0]
+            where = ".".join(str(part) for part in fault["loc"])
+            raise BadRun(f"{path}: {where}: {fault['msg']}. Written by another version of Ravine?") from None

@@ -1,0 +1,1 @@
+"""Learning-rate schedules, one a file: frozen, callable, step → factor of the base rate."""

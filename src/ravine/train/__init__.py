@@ -1,0 +1,1 @@
+"""The training itself: recipe, loop, checkpoints, and what runs fastest here."""

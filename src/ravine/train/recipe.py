@@ -1,0 +1,197 @@
+"""The recipe: every choice of a run, written down, checked all at once."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from ravine.core.catalogue import did_you_mean
+from ravine.core.errors import BadRun, BadValue, Faults
+from ravine.core.time import Length
+
+Auto = Literal["auto"]
+
+
+class Choices(BaseModel):
+    """One table of the recipe: frozen, and strict about its keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class DataChoices(Choices):
+    """What to read, and as what."""
+
+    source: str = Field("", description="built-in name, file, folder, or file.py:function")
+    target: str | list[str] | None = Field(None, description="column to learn; the last one when not named")
+    task: Literal["auto", "classify", "regress", "multi-label"] = "auto"
+    group: str | None = Field(None, description="column whose equal values stay on one side of the split")
+    time: str | None = Field(None, description="column that orders the rows; the test part is the latest")
+    id: str | None = Field(None, description="column that names a row; not a feature")
+    drop: list[str] = Field([], description="columns to leave out")
+    delimiter: str | None = Field(None, description="of a text table; inferred when not given")
+    log_target: bool | Auto = Field("auto", description="learn log(y); auto: when y > 0 spans decades")
+    image_size: int | None = Field(None, ge=4, description="side to which pictures are resized, in pixels")
+
+
+class SplitChoices(Choices):
+    """How rows are divided."""
+
+    val: float = Field(0.15, gt=0, lt=1, description="share of the rows")
+    test: float = Field(0.2, ge=0, lt=1, description="share of the rows, touched once at the end")
+    folds: int | None = Field(None, ge=2, description="test on one of so many folds instead")
+    fold: int = Field(0, ge=0, description="which fold, counted from 0")
+
+
+class ModelChoices(Choices):
+    """Which network, how large."""
+
+    name: str = Field("auto", description="auto, mlp, convnet, resnet, gru, transformer, file.py:function, timm:NAME")
+    width: int | Auto = Field("auto", description="units or channels of the first layer")
+    depth: int | Auto = Field("auto", description="layers or blocks")
+    dropout: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"
+    activation: str = "relu"
+
+
+class TrainChoices(Choices):
+    """How to train."""
+
+    optimizer: str = "adamw"
+    lr: Annotated[float, Field(gt=0)] | Auto = Field("auto", description="peak learning rate")
+    momentum: float = Field(0.9, ge=0, lt=1, description="for sgd (Nesterov)")
+    weight_decay: Annotated[float, Field(ge=0)] | Auto = Field("auto", description="decoupled; not on biases and norms")
+    schedule: Literal["cosine", "one-cycle", "constant", "linear", "step"] = "cosine"
+    warmup: str = Field("5%", description="length of the linear rise: '5%', '2 epochs', '300 steps'")
+    epochs: Annotated[float, Field(gt=0)] | Auto = "auto"
+    minutes: Annotated[float, Field(gt=0)] | None = Field(None, description="stop after so long, schedule fitted to it")
+    batch_size: Annotated[int, Field(gt=0)] | Auto = Field("auto", description="128, less on small data")
+    accumulate: int = Field(1, ge=1, description="mini-batches a step")
+    clip_norm: Annotated[float, Field(gt=0)] | None = Field(1.0, description="largest norm of the gradient")
+    label_smoothing: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"
+    augment: Literal["auto", "none", "light"] = "auto"
+    mixup: Annotated[float, Field(ge=0)] | Auto = "auto"
+    average: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
+        "auto", description="decay of the weight average; 0: none"
+    )
+    patience: Annotated[int, Field(gt=0)] | Auto | None = Field(
+        "auto", description="epochs without gain before stopping"
+    )
+    order: Literal["shuffle", "replacement", "fixed"] = "shuffle"
+
+    @field_validator("warmup")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        Length.parse(value)
+        return value
+
+
+class MachineChoices(Choices):
+    """Where and how it runs."""
+
+    plan: Literal["auto", "safe"] = Field("auto", description="safe: float32, deterministic, nothing measured")
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"] = "auto"
+    devices: int | Auto = Field("auto", description="processes, one a device")
+    strategy: Literal["auto", "ddp", "fsdp"] = "auto"
+    threads: Annotated[int, Field(gt=0)] | Auto = "auto"
+    workers: Annotated[int, Field(ge=0)] | Auto = Field("auto", description="loader processes, for data that is loaded")
+
+
+class KeepChoices(Choices):
+    """What is left on disk."""
+
+    checkpoint_seconds: float = Field(30.0, gt=0, description="at most so long between snapshots")
+    log: list[Literal["tensorboard"]] = []
+
+
+class Recipe(Choices):
+    """Every choice of a run."""
+
+    seed: int = Field(0, ge=0, lt=2**63)
+    data: DataChoices = DataChoices()
+    split: SplitChoices = SplitChoices()
+    model: ModelChoices = ModelChoices()
+    train: TrainChoices = TrainChoices()
+    machine: MachineChoices = MachineChoices()
+    keep: KeepChoices = KeepChoices()
+
+    @classmethod
+    def of(cls, value: dict[str, Any], owner: str = "recipe") -> Recipe:
+        """A recipe from nested tables; all faults at once, as `Faults`."""
+        try:
+            return cls.model_validate(value)
+        except ValidationError as error:
+            raise Faults(owner, [_sentence(fault) for fault in _nearest(error)]) from None
+
+    @classmethod
+    def read(cls, path: Path) -> Recipe:
+        """The recipe in a TOML file."""
+        return cls.of(read_toml(path), owner=str(path))
+
+    def to_toml(self) -> str:
+        """This recipe as TOML, every choice written out; choices of None are left away."""
+        import tomli_w
+
+        return tomli_w.dumps(self.model_dump(mode="json", exclude_none=True))
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file, or one clear error."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BadRun(f"{path}: no such recipe.") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRun(f"{path}: cannot be read ({error}).") from None
+    except tomllib.TOMLDecodeError as error:
+        raise BadValue(f"{path}: not valid TOML: {error}.") from None
+
+
+def merged(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """`base` with the tables of `over` laid on top, key by key.
+
+    >>> merged({"train": {"lr": 1, "epochs": 2}}, {"train": {"lr": 3}})
+    {'train': {'lr': 3, 'epochs': 2}}
+    """
+    out = dict(base)
+    for key, value in over.items():
+        below = out.get(key)
+        out[key] = merged(below, value) if isinstance(value, dict) and isinstance(below, dict) else value
+    return out
+
+
+def _nearest(error: ValidationError) -> list[dict[str, Any]]:
+    """The faults, one a place: a union reports each of its branches, the last says least."""
+    faults: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for fault in error.errors():
+        place = tuple(part for part in fault["loc"] if _is_key(part))
+        faults.setdefault(place, {**fault, "loc": place})
+    return list(faults.values())
+
+
+def _is_key(part: object) -> bool:
+    return isinstance(part, str) and (part in Recipe.model_fields or part.isidentifier()) and part not in _BRANCHES
+
+
+_BRANCHES = {"float", "int", "str", "bool", "list", "constrained"}
+
+
+def _sentence(fault: dict[str, Any]) -> str:
+    place = ".".join(fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        return f"no such choice {place!r}.{did_you_mean(place.split('.')[-1], _keys_beside(fault['loc']))}"
+    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+    if fault["type"].startswith(("greater", "less", "literal")):
+        message = f"must be {message}"
+    return f"{place} {message}; got {fault['input']!r}."
+
+
+def _keys_beside(place: tuple[str, ...]) -> list[str]:
+    table: Any = Recipe
+    for part in place[:-1]:
+        table = table.model_fields[part].annotation
+    return list(table.model_fields)
+
+
+__all__ = ["Auto", "Recipe", "merged", "read_toml"]
