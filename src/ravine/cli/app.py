@@ -1,0 +1,48 @@
+"""The table of verbs; each lives in the file of its name."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from ravine.cli import export, fit, predict, report, resume, runs
+from ravine.cli.verb import DebugOption, Group
+
+app = typer.Typer(
+    name="ravine",
+    cls=Group,
+    help="Train neural networks, and see why a training goes well or badly.",
+    epilog="Start with:  [bold]ravine fit digits[/bold]",
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for _verb, _panel, _epilog in (
+    (fit.fit, "Train", fit.EXAMPLES),
+    (resume.resume, "Train", None),
+    (predict.predict, "Use", predict.EXAMPLES),
+    (export.export, "Use", export.EXAMPLES),
+    (runs.runs, "Look", None),
+    (report.report, "Look", None),
+):
+    app.command(rich_help_panel=_panel, epilog=_epilog)(_verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from ravine import __version__
+
+        typer.echo(f"ravine {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and stop.")
+    ] = False,
+    _debug: DebugOption = False,
+) -> None:
+    """Train neural networks, and see why a training goes well or badly."""
