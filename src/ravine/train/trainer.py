@@ -1,0 +1,613 @@
+"""The trainer: one network, its batches, and everything around the loop.
+
+trainer = Trainer(model, nn.CrossEntropyLoss(), epochs=20, lr=3e-3)
+outcome = trainer.fit((x, y), validate=(x_val, y_val))
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ravine import optim, schedules
+from ravine.core.errors import BadRun, BadValue, RavineError, UserCodeError, refusal
+from ravine.core.time import Clockwork, Length
+from ravine.data.batches import Batches
+from ravine.records.folder import RunFolder
+from ravine.records.history import History
+from ravine.records.metrics import MetricsWriter
+from ravine.records.results import PlanSection
+from ravine.train.average import MovingAverage
+from ravine.train.checkpoint import Snapshots
+from ravine.train.datasets import as_batches
+from ravine.train.evaluation import evaluate
+from ravine.train.events import Event, Events
+from ravine.train.guess import guessed_metrics
+from ravine.train.interrupt import Interrupt
+from ravine.train.loop import run_epoch
+from ravine.train.machine import Machine
+from ravine.train.metrics import HIGHER_IS_BETTER
+from ravine.train.outcome import Outcome
+from ravine.train.plan import Decision, measured_decision, safe_decision
+from ravine.train.randomness import random_state, seed_everything, set_random_state
+from ravine.train.recipe import MachineChoices, Recipe, TrainChoices
+from ravine.train.stopping import BestKeeper
+from ravine.train.tally import Tally
+
+Loss = Callable[[Any, Any], Tensor]
+Metrics = Callable[[Tensor, Tensor], dict[str, float]]
+Transform = Callable[[tuple[Any, ...], Any], tuple[tuple[Any, ...], Any]]
+
+DEFAULTS: dict[str, Any] = {"epochs": 10, "lr": 1e-3, "weight_decay": 0.01, "batch_size": 128, "average": 0.0}
+"""What "auto" means for somebody's own network; `ravine fit` chooses by the data instead."""
+
+PATIENCE_SHARE = 0.25
+"""patience="auto": a quarter of the epochs without gain, five at least."""
+
+
+class Trainer:
+    """Trains a network and keeps a record.
+
+    Args:
+        model: Any module; called with the inputs of a batch.
+        loss: (outputs, target) → scalar mean over the batch. Default: cross-entropy.
+        metrics: (outputs, target) → numbers by name, over a whole set; None guesses from the loss.
+        watch: The number that decides what is best: "val_loss", "val_accuracy", "train_loss" …;
+            None takes the first metric of the validation set, else its loss, else the training loss.
+        higher_is_better: Direction of `watch`, where its name does not tell.
+        validation_loss: When the loss to report differs from the one to train with.
+        transform: (inputs, target) → (inputs, target), applied to each training batch on the device.
+        run_dir: Folder for metrics and snapshots; None keeps everything in memory.
+        resume: Go on from the newest snapshot in `run_dir`.
+        seed: Of the order of rows and of every draw during training.
+        machine: Processes and devices already set up; None makes them from `choices`.
+        choices: Anything of the recipe's [train], [machine] and [keep] tables: `optimizer`, `lr`,
+            `epochs`, `minutes`, `batch_size`, `accumulate`, `schedule`, `warmup`, `weight_decay`,
+            `momentum`, `clip_norm`, `average`, `patience`, `order`, `plan`, `accelerator`, `devices`,
+            `strategy`, `threads`, `workers`, `checkpoint_seconds`.
+
+    Raises:
+        Faults: Choices out of bounds or unknown, all at once.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: Loss | None = None,
+        *,
+        metrics: Metrics | None = None,
+        watch: str | None = None,
+        higher_is_better: bool | None = None,
+        validation_loss: Loss | None = None,
+        transform: Transform | None = None,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
+        seed: int = 0,
+        machine: Machine | None = None,
+        **choices: Any,
+    ) -> None:
+        self.choices, self.machine_choices, self.checkpoint_seconds = _sorted_choices(choices)
+        self.model = model
+        self.loss: Loss = loss or nn.CrossEntropyLoss()
+        self.validation_loss: Loss = validation_loss or self.loss
+        self.metrics = metrics or guessed_metrics(self.loss)
+        self.transform = transform
+        self.watch = watch
+        self._higher_is_better = higher_is_better
+        self.seed = seed
+        self.events = Events()
+        self.rows: list[dict[str, Any]] = []  # epoch rows of this process, newest last
+        self.outcome: Outcome | None = None
+        self.plan: PlanSection | None = None
+        self.machine = machine
+        self._resume = resume
+        self.folder = RunFolder(Path(run_dir)) if run_dir is not None else None
+
+    def on(self, event: Event, listener: Callable[[Trainer], object]) -> Trainer:
+        """Call `listener(trainer)` at each `event`; see `ravine.train.events`."""
+        self.events.on(event, listener)
+        return self
+
+    def fit(self, train: Any, validate: Any = None) -> Outcome:
+        """Train on `train`, watching `validate`; the network holds the best weights afterwards.
+
+        Args:
+            train: (x, …, y) tensors or arrays, a Dataset, or a DataLoader.
+            validate: The same, or None.
+
+        Raises:
+            BadData: The data are of another form, or a batch cannot be used.
+            BadRun: The run folder cannot be written, or no snapshot can be used.
+            UserCodeError: The network or the loss raised.
+        """
+        with _settings_put_back():
+            self._set_up(train, validate)
+            try:
+                with Interrupt() as self.interrupt:
+                    self._train()
+            finally:
+                if self._writer is not None:
+                    self._writer.close()
+        assert self.outcome is not None
+        return self.outcome
+
+    # ---- before -------------------------------------------------------------------------------
+
+    def _set_up(self, train: Any, validate: Any) -> None:
+        choices = self.choices
+        if self.machine is None:
+            asked = self.machine_choices
+            self.machine = Machine(asked.accelerator, asked.devices, asked.strategy)
+            self.machine.launch()
+        machine = self.machine
+        snapshots = Snapshots(self.folder.checkpoints) if self.folder is not None else None
+        self._snapshots = snapshots if machine.speaks or self._resume else None
+        found = snapshots.newest() if snapshots is not None and self._resume else None
+        state = found[1] if found is not None else None
+        seed_everything(self.seed + machine.rank)
+        batch_size = choices.batch_size if choices.batch_size != "auto" else DEFAULTS["batch_size"]
+        workers = self.machine_choices.workers
+        shared: dict[str, Any] = {"rank": machine.rank, "world": machine.world, "device": machine.device}
+        shared["workers"] = workers if workers != "auto" else 0
+        self.batches: Batches = as_batches(
+            train,
+            "training data",
+            batch_size=batch_size,
+            order=choices.order,
+            seed=self.seed,
+            pieces=choices.accumulate,
+            **shared,
+        )
+        self.validation: Batches | None = None
+        if validate is not None:
+            self.validation = as_batches(
+                validate, "validation data", batch_size=4 * batch_size, order="sequential", **shared
+            )
+        self.batch_size: int = batch_size
+        self.model.to(machine.device)
+        self._decide(state)
+        self._lay_out_time(state)
+        self._prepare_state()
+        self._writer = MetricsWriter(self.folder.metrics) if self.folder is not None and machine.speaks else None
+        if state is not None:
+            self._restore(state)
+            if self._writer is not None:
+                self._writer.write({"kind": "resume", "step": self.step})
+
+    def _decide(self, state: dict[str, Any] | None) -> None:
+        """How a step is run here: as before when resuming, else measured."""
+        assert self.machine is not None
+        asked = self.machine_choices
+        threads = asked.threads if asked.threads != "auto" else None
+        if state is not None:
+            self.decision = Decision(**state["decision"])
+            self.plan = PlanSection(mode=asked.plan, choice=str(self.decision), reason="as before the interruption")
+        elif asked.plan == "safe":
+            self.decision, self.plan = safe_decision(threads)
+        else:
+            epochs = self.choices.epochs if self.choices.epochs != "auto" else DEFAULTS["epochs"]
+            kept = random_state()
+            batch = next(iter(self.batches.epoch(0)))
+            with _users_code(lambda: "the first batch"):
+                measured = measured_decision(
+                    self.model,
+                    self.loss,
+                    batch,
+                    device=self.machine.device,
+                    steps=math.ceil(epochs * len(self.batches)),
+                    threads=threads,
+                )
+            set_random_state(kept)
+            self.decision, self.plan = self.machine.from_first(measured)
+        if self.decision.deterministic:
+            # cuBLAS is deterministic only with a workspace of fixed size, read when it starts.
+            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+            torch.use_deterministic_algorithms(True)
+            torch.backends.cudnn.benchmark = False
+
+    def _lay_out_time(self, state: dict[str, Any] | None) -> None:
+        """How many steps there are, and the learning rate at each."""
+        choices, per_epoch = self.choices, len(self.batches)
+        epochs = choices.epochs if choices.epochs != "auto" else DEFAULTS["epochs"]
+        self.total_steps = max(math.ceil(epochs * per_epoch), 1)
+        if state is not None:
+            self.total_steps = state["total_steps"]
+        elif choices.minutes is not None:
+            fits = self._steps_that_fit(60.0 * choices.minutes)
+            self.total_steps = fits if choices.epochs == "auto" else min(self.total_steps, fits)
+        clockwork = Clockwork(steps_per_epoch=per_epoch, batch_size=self.batch_size, total_steps=self.total_steps)
+        warmup = min(Length.parse(choices.warmup).steps(clockwork), self.total_steps // 2)
+        self.schedule: Callable[[int], float] = schedules.build(
+            choices.schedule, total_steps=self.total_steps, warmup_steps=warmup
+        )
+        patience = choices.patience
+        if patience == "auto":
+            patience = max(5, math.ceil(PATIENCE_SHARE * self.total_steps / per_epoch))
+        self.keeper = BestKeeper(higher_is_better=False, patience=patience if self.validation is not None else None)
+
+    def _steps_that_fit(self, seconds: float) -> int:
+        """Steps that end in time, evaluation (a third of a step's work a row) and the rest counted in."""
+        assert self.machine is not None
+        step = self.decision.step_seconds
+        if step is None:
+            batch = next(iter(self.batches.epoch(0)))
+            _, measured = measured_decision(
+                self.model, self.loss, batch, device=self.machine.device, steps=1, threads=self.decision.threads
+            )
+            milliseconds = measured.candidates[0].milliseconds
+            step = (milliseconds or 1.0) / 1000
+        evaluated = self.validation.rows / self.batches.rows / 3 if self.validation is not None else 0.0
+        return max(int(0.92 * seconds / (step * (1.1 + evaluated))), 1)
+
+    def _prepare_state(self) -> None:
+        """Everything that changes while training."""
+        assert self.machine is not None
+        choices = self.choices
+        self.base_lr: float = choices.lr if choices.lr != "auto" else DEFAULTS["lr"]
+        decay = choices.weight_decay if choices.weight_decay != "auto" else DEFAULTS["weight_decay"]
+        if self.machine.world > 1:
+            self.run_model = self.machine.wrap(self.model)
+            self.decision.apply(self.model)
+        else:
+            self.run_model = self.decision.apply(self.model)
+        groups = optim.param_groups(self.model, weight_decay=decay)
+        if not groups:
+            raise BadValue("trainer: the model has no parameter that wants a gradient; nothing can be trained.")
+        self.optimizer: torch.optim.Optimizer = optim.build(
+            choices.optimizer, groups, lr=self.base_lr, weight_decay=decay, momentum=choices.momentum
+        )
+        average = choices.average if choices.average != "auto" else DEFAULTS["average"]
+        self.average = MovingAverage(self.model, average) if average > 0 else None
+        self.step = 0
+        self.seconds = 0.0  # in earlier parts of this run
+        self.samples, self.busy_seconds = 0, 0.0
+        self.tally = Tally()
+        self.best_state: dict[str, Tensor] | None = None
+        self.best_step: int | None = None
+        self.epoch_start_state = random_state()
+        self._replay_to: dict[str, Any] | None = None
+
+    # ---- while --------------------------------------------------------------------------------
+
+    @property
+    def epoch(self) -> int:
+        """Epochs finished so far."""
+        return self.step // len(self.batches)
+
+    @property
+    def epochs(self) -> float:
+        """Epochs of the whole schedule; the last may be a part."""
+        return self.total_steps / len(self.batches)
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the coming step."""
+        return self.base_lr * self.schedule(min(self.step, self.total_steps - 1))
+
+    @property
+    def evaluated_model(self) -> nn.Module:
+        """The network whose numbers count: the average of the weights where there is one."""
+        return self.average.module if self.average is not None else self.model
+
+    def _train(self) -> None:
+        assert self.machine is not None
+        self.began = self._last_snapshot = time.perf_counter()
+        self._snapshot_cost = 0.0
+        self.stopped_by = ""
+        self.broke_at: int | None = None
+        self.events.tell("start", self)
+        while self.step < self.total_steps and not self.stopped_by:
+            self._one_epoch()
+        self._finish()
+
+    def _one_epoch(self) -> None:
+        per_epoch = len(self.batches)
+        start = self.step % per_epoch
+        if start == 0:
+            self.tally = Tally()
+            self.epoch_start_state = random_state()
+            self.events.tell("epoch_start", self)
+            self._epoch_began = time.perf_counter()
+            self._epoch_samples = self.samples
+        else:
+            self._epoch_began, self._epoch_samples = time.perf_counter(), self.samples
+        before = self._replay_to
+        if before is not None:
+            set_random_state(self.epoch_start_state)
+            self._replay_to = None
+        batches = self.batches.epoch(
+            start=start,
+            epoch=self.step // per_epoch,
+            replayed=None if before is None else (lambda: set_random_state(before)),
+        )
+        with _users_code(lambda: f"step {self.step + 1}"):
+            run_epoch(self, batches)
+        interrupted_inside = self.interrupt.asked is not None and self.step % per_epoch and self.step < self.total_steps
+        if not interrupted_inside and self.broke_at is None:
+            self._close_epoch()
+
+    def look(self) -> bool:
+        """Called by the loop a few times a second; True when it should stop.
+
+        Several processes must stop at the same step, so they decide between epochs alone.
+        """
+        assert self.machine is not None
+        loss = self.tally.recent()
+        if loss is not None:
+            self._write_row("step", train_loss=loss)
+            self.recent_loss = loss
+        self.events.tell("look", self)
+        if self.machine.world > 1:
+            return False
+        if loss is not None and not math.isfinite(loss):
+            self._break_off()
+        else:
+            self._heed_clock_and_signals()
+        # At the end of an epoch `_close_epoch` has its say first: a snapshot before it would lose it.
+        if not self.stopped_by and self.step % len(self.batches) and self._snapshot_due():
+            self._snapshot()
+        return bool(self.stopped_by)
+
+    def _heed_clock_and_signals(self) -> None:
+        assert self.machine is not None
+        if self.machine.any(self.interrupt.asked is not None):
+            terminated = self.interrupt.asked is signal.SIGTERM
+            self.stopped_by = "SIGTERM" if terminated else "Ctrl-C"
+        elif self.choices.minutes is not None and self.machine.any(self.elapsed() >= 60 * self.choices.minutes):
+            self.stopped_by = f"the time allowed: {self.choices.minutes:g} minutes"
+
+    def elapsed(self) -> float:
+        """Seconds of training so far, earlier parts of a resumed run included."""
+        return self.seconds + time.perf_counter() - self.began
+
+    def _close_epoch(self) -> None:
+        """Everything between two epochs: numbers, the best, patience, a snapshot."""
+        assert self.machine is not None
+        machine, epoch = self.machine, math.ceil(self.step / len(self.batches))
+        seconds = time.perf_counter() - self._epoch_began
+        self.busy_seconds += seconds
+        row: dict[str, Any] = {"epoch": epoch, "train_loss": machine.mean(self.tally.mean_loss())}
+        kept = self.tally.outputs()
+        if kept is not None and self.metrics is not None:
+            found = self.metrics(*kept)
+            row |= {f"train_{name}": machine.mean(value) for name, value in found.items() if name != "loss"}
+        if not math.isfinite(row["train_loss"]):
+            self._break_off()
+        if self.validation is not None:
+            with _users_code(lambda: "evaluation"):
+                found = evaluate(
+                    self.evaluated_model,
+                    self.validation,
+                    self.validation_loss,
+                    self.metrics,
+                    machine,
+                    self.decision.autocast(machine.device),
+                )
+            row |= {f"val_{name}": value for name, value in found.items()}
+        row |= {
+            "lr": self.base_lr * self.schedule(self.step - 1),
+            "seconds": self.elapsed(),
+            "samples_per_second": machine.world * (self.samples - self._epoch_samples) / seconds,
+        }
+        self._write_row("epoch", **row)
+        self.rows.append({"kind": "epoch", "step": self.step, **row})
+        self._judge(row, epoch)
+        self.events.tell("epoch_end", self)
+        if not self.stopped_by:
+            self._heed_clock_and_signals()
+        last = self.step >= self.total_steps or bool(self.stopped_by)
+        if self.broke_at is None and machine.any(last or self._snapshot_due()):
+            self._snapshot()
+
+    def _judge(self, row: dict[str, Any], epoch: int) -> None:
+        """Is this the best so far, and is patience at its end?"""
+        watched = self._watched(row)
+        if self.keeper.look(row[watched], epoch):
+            self.best_step = self.step
+            self.best_state = {name: value.detach().clone() for name, value in self._weights().items()}
+            self.events.tell("improved", self)
+        elif self.keeper.spent and not self.stopped_by and self.step < self.total_steps:
+            self.stopped_by = f"patience: {watched} did not better for {self.keeper.epochs_since} epochs"
+
+    def _watched(self, row: dict[str, Any]) -> str:
+        """The name of the watched number; found out once, at the first epoch's end."""
+        if self.watch is None:
+            guesses = [name for name in row if name.startswith("val_") and name != "val_loss"]
+            self.watch = next(iter([*guesses, *(["val_loss"] if "val_loss" in row else []), "train_loss"]))
+        if self.watch not in row:
+            known = ", ".join(name for name in row if name.startswith(("train_", "val_")))
+            raise BadValue(refusal("trainer", "watch", f"be one of {known}", self.watch))
+        bare = self.watch.partition("_")[2]
+        known_way = HIGHER_IS_BETTER.get(bare, "loss" not in bare and "error" not in bare)
+        self.keeper.higher_is_better = known_way if self._higher_is_better is None else self._higher_is_better
+        return self.watch
+
+    def _break_off(self) -> None:
+        """The loss is no number any more: nothing that follows can be."""
+        losses = self.tally.losses()
+        offset = next((place for place, loss in enumerate(losses) if not math.isfinite(loss)), len(losses) - 1)
+        broke_at = (self.step - 1) // len(self.batches) * len(self.batches) + offset + 1
+        self.broke_at = broke_at
+        self.stopped_by = f"the loss became {losses[offset]} at step {broke_at}"
+
+    # ---- after --------------------------------------------------------------------------------
+
+    def _finish(self) -> None:
+        assert self.machine is not None
+        interrupted = self.interrupt.asked is not None and self.step < self.total_steps
+        if interrupted:
+            if self.step % len(self.batches):
+                self._snapshot()
+        elif self.best_state is not None:
+            self.model.load_state_dict(self.best_state)
+        elif self.average is not None:
+            self.model.load_state_dict(self.average.module.state_dict())
+        elapsed = self.elapsed()
+        self.outcome = Outcome(
+            history=History.of_run(self.folder.metrics)
+            if self._writer is not None and self.folder
+            else History(self.rows),
+            epochs=math.ceil(self.step / len(self.batches)),
+            steps=self.step,
+            best_epoch=self.keeper.best_epoch,
+            best=self.keeper.best,
+            watched=self.watch or "train_loss",
+            stopped_by=self.stopped_by or "the end of the schedule",
+            interrupted=interrupted,
+            broke_at=self.broke_at,
+            seconds=elapsed,
+            samples_per_second=self.machine.world * self.samples / max(self.busy_seconds, 1e-9),
+        )
+        self.events.tell("end", self)
+
+    # ---- snapshots ----------------------------------------------------------------------------
+
+    def _weights(self) -> dict[str, Tensor]:
+        weights: dict[str, Tensor] = self.evaluated_model.state_dict()
+        return weights
+
+    def _snapshot_due(self) -> bool:
+        """As often as costs about 2% of the time, at least every `checkpoint_seconds`.
+
+        Between epochs of several processes all must agree, so there `_close_epoch` alone asks.
+        """
+        assert self.machine is not None
+        if self.folder is None or (self.machine.world > 1 and self.step % len(self.batches)):
+            return False
+        wait = min(max(50 * self._snapshot_cost, 0.5), self.checkpoint_seconds)
+        return time.perf_counter() - self._last_snapshot >= wait
+
+    def _snapshot(self) -> None:
+        assert self.machine is not None
+        if self.folder is None:
+            return
+        began = time.perf_counter()
+        states = self.machine.gather_objects({"now": random_state(), "epoch_start": self.epoch_start_state})
+        if self._snapshots is not None and self.machine.speaks:
+            if self.best_state is not None and self.best_step is not None:
+                self._snapshots.write_best(self.best_step, self.best_state)
+            self._snapshots.write(self.step, self._state(states))
+            if self.best_step is not None:
+                self._snapshots.forget_best({self.best_step, *self._kept_best})
+                self._kept_best = (self.best_step, *self._kept_best)[:2]
+            if self._writer is not None:
+                self._writer.sync()
+        self._last_snapshot = time.perf_counter()
+        self._snapshot_cost = self._last_snapshot - began
+        self.events.tell("snapshot", self)
+
+    _kept_best: tuple[int, ...] = ()  # best steps the snapshots on disk refer to, newest first
+
+    def _state(self, random_states: list[Any]) -> dict[str, Any]:
+        """Everything a resumed run needs to go on as if nothing had happened."""
+        return {
+            "step": self.step,
+            "total_steps": self.total_steps,
+            "steps_per_epoch": len(self.batches),
+            "seconds": self.elapsed(),
+            "samples": self.samples,
+            "busy_seconds": self.busy_seconds,
+            "decision": self.decision.to_json(),
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "average": self.average.state_dict() if self.average is not None else None,
+            "keeper": self.keeper.state_dict(),
+            "watch": self.watch,
+            "best_step": self.best_step,
+            "tally": self.tally.state_dict() if self.step % len(self.batches) else None,
+            "random": random_states,
+        }
+
+    def _restore(self, state: dict[str, Any]) -> None:
+        assert self.machine is not None
+        assert self.folder is not None
+        if state["steps_per_epoch"] != len(self.batches):
+            raise BadRun(
+                f"{self.folder.path}: its snapshot has {state['steps_per_epoch']} steps an epoch, this data gives "
+                f"{len(self.batches)}. Resume with the data and batch size it began with."
+            )
+        try:
+            self.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError, KeyError) as error:
+            raise BadRun(
+                f"{self.folder.path}: its snapshot belongs to another model or optimizer: {str(error).splitlines()[0]} "
+                "Resume with the recipe it began with."
+            ) from error
+        if self.average is not None:
+            self.average.load_state_dict(state["average"])
+        self.keeper.load_state_dict(state["keeper"])
+        self.watch, self.step = state["watch"], state["step"]
+        self.seconds, self.samples, self.busy_seconds = state["seconds"], state["samples"], state["busy_seconds"]
+        self.best_step = state["best_step"]
+        if self.best_step is not None:
+            assert self._snapshots is not None
+            self.best_state = self._snapshots.best(self.best_step)
+            self._kept_best = (self.best_step,)
+        if state["tally"] is not None:
+            self.tally.load_state_dict(state["tally"], self.machine.device)
+        if len(state["random"]) != self.machine.world:
+            raise BadRun(
+                f"{self.folder.path}: was trained by {len(state['random'])} processes, not {self.machine.world}. "
+                f"Resume with --devices {len(state['random'])}."
+            )
+        mine = state["random"][self.machine.rank]
+        self.epoch_start_state = mine["epoch_start"]
+        self._replay_to = mine["now"] if self.step % len(self.batches) else None
+        if self._replay_to is None:
+            set_random_state(mine["now"])
+
+    def _write_row(self, kind: str, **numbers: Any) -> None:
+        if self._writer is not None:
+            row = {"kind": kind, "step": self.step}
+            if kind == "step":
+                row |= {"epoch": self.step / len(self.batches), "lr": self.lr}
+            self._writer.write({**row, **numbers})
+
+
+@contextlib.contextmanager
+def _users_code(where: Callable[[], str]) -> Iterator[None]:
+    """What the user's network, loss or data raise becomes one clear error, the original chained."""
+    try:
+        yield
+    except RavineError:
+        raise
+    except Exception as error:
+        first = next(iter(str(error).strip().splitlines()), "")
+        raise UserCodeError(f"training stopped in {where()}: {type(error).__name__}: {first}") from error
+
+
+@contextlib.contextmanager
+def _settings_put_back() -> Iterator[None]:
+    """Leave torch's process-wide settings as they were found."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    benchmark = torch.backends.cudnn.benchmark
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.backends.cudnn.benchmark = benchmark
+
+
+def _sorted_choices(choices: dict[str, Any]) -> tuple[TrainChoices, MachineChoices, float]:
+    """Keyword arguments into the recipe's tables, checked by the recipe; all faults at once."""
+    tables: dict[str, dict[str, Any]] = {"train": {}, "machine": {}, "keep": {}}
+    for name, value in choices.items():
+        for table, form in (("machine", MachineChoices), ("keep", None)):
+            if (form is not None and name in form.model_fields) or (table == "keep" and name == "checkpoint_seconds"):
+                tables[table][name] = value
+                break
+        else:
+            tables["train"][name] = value
+    recipe = Recipe.of(tables, owner="Trainer")
+    return recipe.train, recipe.machine, recipe.keep.checkpoint_seconds
