@@ -1,0 +1,302 @@
+"""What needs no network: the commonest class or the mean, and a linear model, on the same split."""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F  # noqa: N812 (torch's own habit)
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ravine.core.shapes import InputShape
+from ravine.data.task import Kind, Task
+from ravine.fit.evaluate.answers import Answers
+from ravine.fit.evaluate.measures import deciding
+from ravine.fit.evaluate.scores import scores
+from ravine.fit.intervals import Bootstrap
+from ravine.records.results import Baseline, BaselineSection
+
+Floats32 = NDArray[np.float32]
+Rows = NDArray[np.int64]
+
+MOST_CELLS = 8_000_000
+"""Rows × features that a linear model is fitted on: 10,000 rows of 28 × 28 pixels."""
+
+MOST_FEATURES = 3072
+"""Larger pictures are averaged down, longer rows are cut to this many numbers."""
+
+MOST_CODES = 50
+"""Of a category, the commonest codes become columns of 0 and 1; the others share the column of none."""
+
+SECONDS = 5.0
+"""Once so much time has gone into a linear model, no further strength is tried."""
+
+LOGISTIC_STRENGTHS = (0.003, 0.03, 0.3, 3.0)
+"""C of scikit-learn's logistic regression, from the strongest regularization to the weakest."""
+
+RIDGE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
+"""λ of ridge regression a row: the penalty is λ·rows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FittedBaseline:
+    """A method without a network, and what it says about the test rows."""
+
+    name: str
+    answers: Answers
+    seconds: float
+
+
+def fit_baselines(
+    fields: Sequence[Tensor],
+    shape: InputShape,
+    task: Task,
+    targets: NDArray[Any],
+    *,
+    train: Rows,
+    val: Rows,
+    test: Rows,
+    seed: int = 0,
+) -> list[FittedBaseline]:
+    """Fit the baselines of a task on the training rows and ask them about the test rows.
+
+    - the commonest class, the mean, or each label's commonest value; told as the training
+      frequencies, so that its log loss is the best that no features can do;
+    - logistic or ridge regression on standardised numbers, one-hot categories and flattened
+      pixels; its strength is chosen on the validation rows. Rows and time are bounded: beyond
+      `MOST_CELLS` a random part of the training rows is used.
+
+    Args:
+        fields: Raw fields of all rows, as `Preparation.fields` gives them.
+        shape: What they become once normalized.
+        task: What is learned.
+        targets: Encoded, all rows.
+        train: Row numbers to fit on.
+        val: Row numbers to choose the strength on; without any, the middle strength is taken.
+        test: Row numbers to answer.
+        seed: Of the training rows drawn.
+    """
+    targets = np.asarray(targets)
+    began = time.perf_counter()
+    constant = _constant(task, targets[train])
+    everywhere = np.broadcast_to(constant, (len(test), len(constant)))
+    plain = FittedBaseline(
+        name=_CONSTANT_NAMES[task.kind],
+        answers=Answers(task, everywhere, targets[test]),
+        seconds=time.perf_counter() - began,
+    )
+    began = time.perf_counter()
+    drawn = _drawn(train, _num_features(shape) * max(1, task.outputs // 10), seed)
+    features = Features.of(fields, shape, drawn)
+    solve = {Kind.CLASSIFY: _logistic, Kind.REGRESS: _ridge, Kind.MULTI_LABEL: _logistic_each}[task.kind]
+    asked = [features(fields, rows) for rows in (drawn, val, test)]
+    outputs = solve(task, asked[0], targets[drawn], asked[1], targets[val], asked[2])
+    linear = FittedBaseline(
+        name="ridge regression" if task.kind is Kind.REGRESS else "logistic regression",
+        answers=Answers(task, outputs, targets[test]),
+        seconds=time.perf_counter() - began,
+    )
+    return [plain, linear]
+
+
+def baseline_section(fitted: Sequence[FittedBaseline], task: Task, *, seed: int = 0) -> BaselineSection:
+    """The record of fitted baselines, with every metric of the task."""
+    boot = Bootstrap(len(fitted[0].answers), seed=seed) if fitted else None
+    return BaselineSection(
+        metric=deciding(task).name,
+        baselines=[
+            Baseline(name=one.name, scores=scores(one.answers, boot), seconds=one.seconds)
+            for one in fitted
+            if boot is not None
+        ],
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Features:
+    """Raw fields as one matrix for a linear model, standardised on the rows it was measured on."""
+
+    shape: InputShape
+    gaps: NDArray[np.int64]  # numeric columns in which something is missing
+    codes: tuple[NDArray[np.int64], ...]  # of each category, the codes that become columns
+    mean: Floats32
+    std: Floats32
+
+    @classmethod
+    def of(cls, fields: Sequence[Tensor], shape: InputShape, rows: Rows) -> Features:
+        """Measure commonest codes, means and standard deviations on `rows`."""
+        codes: list[NDArray[np.int64]] = []
+        gaps = np.arange(0)
+        if shape.form == "table":
+            gaps = np.flatnonzero(fields[0][torch.from_numpy(rows)].isnan().any(0).numpy())
+            taken = fields[1][torch.from_numpy(rows)].numpy()
+            for column in range(taken.shape[1]):
+                values, counts = np.unique(taken[:, column], return_counts=True)
+                codes.append(np.sort(values[np.argsort(-counts, kind="stable")][:MOST_CODES]))
+        raw = _flat(fields, shape, gaps, tuple(codes), rows)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a column that is missing throughout
+            mean = np.nan_to_num(np.nanmean(raw, 0, dtype=np.float64)) if len(raw) else np.zeros(raw.shape[1])
+            std = np.nan_to_num(np.nanstd(raw, 0, dtype=np.float64)) if len(raw) else np.ones(raw.shape[1])
+        std[std < 1e-12 * (1.0 + np.abs(mean))] = np.inf  # a constant column says nothing: 0 after division
+        return cls(shape, gaps, tuple(codes), mean.astype(np.float32), std.astype(np.float32))
+
+    def __call__(self, fields: Sequence[Tensor], rows: Rows) -> Floats32:
+        """The matrix of `rows`, (rows, features): missing numbers are the mean, and marked in columns of their own."""
+        values = (_flat(fields, self.shape, self.gaps, self.codes, rows) - self.mean) / self.std
+        values = np.clip(np.nan_to_num(values, nan=0.0, posinf=20.0, neginf=-20.0), -20.0, 20.0)
+        return values.astype(np.float32)
+
+
+def _flat(
+    fields: Sequence[Tensor],
+    shape: InputShape,
+    gaps: NDArray[np.int64],
+    codes: tuple[NDArray[np.int64], ...],
+    rows: Rows,
+) -> Floats32:
+    where = torch.from_numpy(np.ascontiguousarray(rows))
+    if shape.form == "table":
+        numbers = fields[0][where].float().numpy()
+        taken = fields[1][where].numpy()
+        marks = [(taken[:, [j]] == known).astype(np.float32) for j, known in enumerate(codes)]
+        return np.concatenate([numbers, np.isnan(numbers[:, gaps]).astype(np.float32), *marks], 1)
+    if shape.form == "image":
+        return _pixels(fields[0], where)
+    flat: Floats32 = fields[0][where].float().flatten(1).numpy()
+    return flat[:, :MOST_FEATURES]
+
+
+def _pixels(images: Tensor, where: Tensor, chunk: int = 4096) -> Floats32:
+    """Flattened pixels, (rows, features); large pictures averaged down to at most `MOST_FEATURES` numbers."""
+    _, channels, height, width = images.shape
+    shrink = (channels * height * width / MOST_FEATURES) ** 0.5
+    size = (height, width) if shrink <= 1 else (max(1, int(height / shrink)), max(1, int(width / shrink)))
+    if not len(where):
+        return np.zeros((0, channels * size[0] * size[1]), dtype=np.float32)
+    parts = []
+    for rows in where.split(chunk):
+        part = images[rows].float()
+        parts.append((part if shrink <= 1 else F.adaptive_avg_pool2d(part, size)).flatten(1))
+    pixels: Floats32 = torch.cat(parts).numpy()
+    return pixels
+
+
+def _num_features(shape: InputShape) -> int:
+    if shape.form == "table":
+        return max(1, 2 * shape.numeric + sum(min(size, MOST_CODES) for size in shape.cardinalities))
+    if shape.form == "image":
+        return min(MOST_FEATURES, shape.channels * shape.height * shape.width)
+    return min(MOST_FEATURES, shape.length * shape.features)
+
+
+def _drawn(train: Rows, features: int, seed: int) -> Rows:
+    """Training rows, all or as many at random as the bound on cells allows."""
+    most = max(500, MOST_CELLS // features)
+    if len(train) <= most:
+        return train
+    return np.sort(np.random.default_rng(seed).choice(train, most, replace=False))
+
+
+_CONSTANT_NAMES = {Kind.CLASSIFY: "majority class", Kind.REGRESS: "mean", Kind.MULTI_LABEL: "commonest labels"}
+
+
+def _constant(task: Task, targets: NDArray[Any]) -> Floats32:
+    """The one output, (outputs,), that fits the training targets best without looking at a feature."""
+    if task.kind is Kind.REGRESS:
+        mean: Floats32 = targets.mean(0).astype(np.float32)
+        return mean
+    if task.kind is Kind.CLASSIFY:
+        # Half a row is added to each class, so that none is impossible.
+        counts = np.bincount(targets, minlength=task.outputs) + 0.5
+        return np.asarray(np.log(counts / counts.sum()), dtype=np.float32)
+    share = (targets.sum(0) + 0.5) / (len(targets) + 1.0)
+    return np.asarray(np.log(share / (1.0 - share)), dtype=np.float32)
+
+
+def _logistic(
+    task: Task, x: Floats32, y: NDArray[Any], x_val: Floats32, y_val: NDArray[Any], asked: Floats32
+) -> Floats32:
+    """Log-probabilities, (rows, classes), of the strength with the least validation loss."""
+    classes = np.unique(y)
+    logs = np.tile(_constant(task, y), (len(asked), 1))
+    if len(classes) < 2:
+        return logs
+    tried = list(_logistic_path(x, y, len(x_val) > 0))
+    if len(x_val):
+        fit = min(tried, key=lambda model: _log_loss(task, model, classes, x_val, y_val))
+    else:
+        fit = tried[-1]
+    logs = np.full((len(asked), task.outputs), np.log(1e-7), dtype=np.float32)
+    logs[:, classes] = np.log(np.maximum(fit.predict_proba(asked), 1e-7))
+    return logs
+
+
+def _logistic_path(x: Floats32, y: NDArray[Any], choose: bool) -> Any:
+    """Fitted logistic regressions from strong to weak, each starting from the last, while time lasts."""
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.linear_model import LogisticRegression
+
+    began = time.perf_counter()
+    start: Any = None
+    for strength in LOGISTIC_STRENGTHS if choose else (0.3,):
+        model = LogisticRegression(C=strength, max_iter=60, tol=1e-3, warm_start=True)
+        if start is not None:
+            model.coef_, model.intercept_, model.classes_ = start.coef_, start.intercept_, start.classes_
+        with warnings.catch_warnings():
+            # Sixty steps from a good start are near enough for a baseline.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(x, y)
+        yield model
+        start = model
+        if time.perf_counter() - began > SECONDS / 2:
+            return
+
+
+def _log_loss(task: Task, model: Any, classes: NDArray[Any], x: Floats32, y: NDArray[Any]) -> float:
+    probabilities = np.full((len(x), task.outputs), 1e-7)
+    probabilities[:, classes] = np.maximum(model.predict_proba(x), 1e-7)
+    return float(-np.log(np.take_along_axis(probabilities, y[:, None], 1)).mean())
+
+
+def _logistic_each(
+    task: Task, x: Floats32, y: NDArray[Any], x_val: Floats32, y_val: NDArray[Any], asked: Floats32
+) -> Floats32:
+    """Logits, (rows, labels): one logistic regression a label; labels beyond the time allowed keep their share."""
+    began = time.perf_counter()
+    logits = np.tile(_constant(task, y), (len(asked), 1))
+    pair = Task(kind=Kind.CLASSIFY, classes=("no", "yes"))
+    for label in range(task.outputs):
+        truth, truth_val = y[:, label].astype(np.int64), y_val[:, label].astype(np.int64)
+        if len(np.unique(truth)) == 2 and time.perf_counter() - began < 2 * SECONDS:
+            logs = _logistic(pair, x, truth, x_val, truth_val, asked)
+            logits[:, label] = logs[:, 1] - logs[:, 0]
+    return logits
+
+
+def _ridge(task: Task, x: Floats32, y: NDArray[Any], x_val: Floats32, y_val: NDArray[Any], asked: Floats32) -> Floats32:  # noqa: ARG001 (one form for all)
+    """Values, (rows, targets), of the strength with the least squared validation error.
+
+    One eigendecomposition XᵀX = QΛQᵀ serves every strength: w = Q(Λ + λn)⁻¹QᵀXᵀy.
+    """
+    centre, middle = x.mean(0, dtype=np.float64), y.mean(0, dtype=np.float64)
+    gram = x.T.astype(np.float64) @ x - len(x) * np.outer(centre, centre)
+    cross = x.T.astype(np.float64) @ y - len(x) * np.outer(centre, middle)
+    values, vectors = np.linalg.eigh(gram)
+    turned = vectors.T @ cross
+
+    def weights(strength: float) -> NDArray[np.float64]:
+        return vectors @ (turned / (np.maximum(values, 0.0) + strength * len(x))[:, None])
+
+    def error(strength: float) -> float:
+        return float(((((x_val - centre) @ weights(strength)) + middle - y_val) ** 2).mean())
+
+    best = min(RIDGE_STRENGTHS, key=error) if len(x_val) else RIDGE_STRENGTHS[1]
+    said: Floats32 = ((asked - centre) @ weights(best) + middle).astype(np.float32)
+    return said
