@@ -189,6 +189,7 @@ class Residuals(Section):
     predicted: list[float]
     interval: float | None = None  # half width of the 90% interval, on the scale learned
     coverage: float | None = None  # share of test rows inside it
+    log: bool = False  # the scale learned is log(y): the interval is a factor exp(interval)
 
 
 class Importance(Section):

@@ -1,1 +1,41 @@
 """The parts of the report, one a file: a section of the results in, a piece of the page out."""
+
+from ravine.report.panel import Maker
+from ravine.report.panels import (
+    baselines,
+    calibration,
+    confusion,
+    curves,
+    data,
+    environment,
+    findings,
+    importance,
+    mistakes,
+    model,
+    next_steps,
+    plan,
+    preparation,
+    recipe,
+    residuals,
+    test,
+)
+
+PANELS: tuple[Maker, ...] = (
+    findings.panel,
+    curves.panel,
+    data.panel,
+    preparation.panel,
+    model.panel,
+    baselines.panel,
+    plan.panel,
+    test.panel,
+    confusion.panel,
+    residuals.panel,
+    calibration.panel,
+    mistakes.panel,
+    importance.panel,
+    next_steps.panel,
+    recipe.panel,
+    environment.panel,
+)
+"""All panels, in the order a reader wants them."""

@@ -1,0 +1,55 @@
+"""What a run is, and how far it came, in plain sentences."""
+
+from __future__ import annotations
+
+from ravine.report.material import Material
+from ravine.report.numbers import count, plural
+
+_STATUS = {
+    "done": ("finished", ""),
+    "running": (
+        "still running",
+        "This run is not finished, or its process was stopped without a word. The page shows what was known when it"
+        " was made. If nothing is running any more, `ravine resume` goes on from the last snapshot.",
+    ),
+    "interrupted": (
+        "interrupted",
+        "This run was interrupted: the page shows what it reached. `ravine resume` goes on from the last snapshot.",
+    ),
+    "failed": (
+        "failed",
+        "This run failed: the page shows what it reached before. Mend the cause; `ravine resume` goes on from the last"
+        " snapshot, if one was written.",
+    ),
+}
+_STEPS = ("data", "split", "prepare", "model", "baselines", "plan", "train", "test")
+_DOES = {"classify": "told apart", "multi-label": "labelled"}
+_THING = {"image": "picture", "sequence": "sequence"}
+
+
+def known_status(material: Material) -> str:
+    """The status, or "other" where the records hold a word of their own."""
+    return material.results.status if material.results.status in _STATUS else "other"
+
+
+def status(material: Material) -> tuple[str, str, tuple[str, ...]]:
+    """The status in a word, in a sentence ("" when done), and the steps not reached."""
+    word, sentence = _STATUS.get(material.results.status, (material.results.status, ""))
+    if not sentence:
+        return word, "", ()
+    return word, sentence, tuple(step for step in _STEPS if getattr(material.results, step) is None)
+
+
+def about(material: Material) -> str:
+    """What was trained on what, in one plain sentence; "" before the data were read."""
+    read, model, split = material.results.data, material.results.model, material.results.split
+    if read is None:
+        return ""
+    if read.classes:
+        goal = f"{plural(len(read.classes), 'class', 'classes')} {_DOES.get(read.task, 'learned')}"
+    else:
+        goal = f"{read.target} predicted"
+    size = plural(read.rows, _THING.get(read.form, "row"))
+    trained = f", {count(split.train)} of them for training" if split else ""
+    network = f", by a network {model.name} with {plural(model.parameters, 'parameter')}" if model else ""
+    return f"{goal} from {size}{trained}{network}."

@@ -1,0 +1,168 @@
+"""Truth against prediction, what is left over, and whether the intervals hold what they promise."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from ravine.records.results import Residuals
+from ravine.report.figure import Figure, Key, axis, color
+from ravine.report.html import h, join
+from ravine.report.material import Material
+from ravine.report.numbers import percent, plural, significant
+from ravine.report.panel import Panel
+
+_MOST_POINTS = 1500
+_BINS = 40
+
+
+def panel(material: Material) -> Panel | None:
+    """Two plots and a histogram."""
+    test = material.results.test
+    if test is None or test.residuals is None:
+        return None
+    kept = _points(test.residuals)
+    if not kept:
+        return None
+    body = join(
+        h("p", _coverage(test.residuals, len(kept)), cls="story"),
+        h(
+            "div",
+            _agreement(kept, test.residuals).to_html(),
+            _leftover(kept).to_html(),
+            _histogram(kept).to_html(),
+            cls="plots",
+        ),
+    )
+    return Panel("residuals", "Truth and prediction", "Residuals", body)
+
+
+def _points(residuals: Residuals) -> list[tuple[float, float]]:
+    whole = [
+        (truth, guess)
+        for truth, guess in zip(residuals.truth, residuals.predicted, strict=False)
+        if math.isfinite(truth) and math.isfinite(guess)
+    ]
+    stride = max(1, -(-len(whole) // _MOST_POINTS))
+    return whole[::stride]
+
+
+def _coverage(residuals: Residuals, drawn: int) -> str:
+    said = f"{plural(drawn, 'test row')} drawn."
+    if residuals.coverage is not None:
+        said += f" The 90% intervals hold the truth of {percent(residuals.coverage)} of the test rows."
+    return said
+
+
+def _dots(xs: list[float], ys: list[float], texts: list[str]) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": xs,
+        "y": ys,
+        "marker": {"size": 6 if len(xs) < 400 else 4, "color": color("net"), "opacity": 0.55},
+        "hovertext": texts,
+        "hovertemplate": "%{hovertext}<extra></extra>",
+    }
+
+
+def _said(kept: list[tuple[float, float]]) -> list[str]:
+    return [
+        f"truth {significant(truth, 4)}<br>predicted {significant(guess, 4)}<br>off by {significant(guess - truth, 3)}"
+        for truth, guess in kept
+    ]
+
+
+def _agreement(kept: list[tuple[float, float]], residuals: Residuals) -> Figure:
+    truths, guesses = [truth for truth, _ in kept], [guess for _, guess in kept]
+    low, high = min(truths + guesses), max(truths + guesses)
+    traces: list[dict[str, Any]] = []
+    keys = [Key("a test row", "net", "dot"), Key("perfect", "base", "dash")]
+    steps = [low + (high - low) * place / 60 for place in range(61)]
+    if residuals.interval is not None:
+        below, above = _band(steps, residuals)
+        traces += [
+            {
+                "type": "scatter",
+                "mode": "lines",
+                "x": steps + steps[::-1],
+                "y": above + below[::-1],
+                "fill": "toself",
+                "fillcolor": color("net-band"),
+                "line": {"width": 0, "color": color("net-band")},
+                "hoverinfo": "skip",
+            }
+        ]
+        keys.append(Key("90% interval", "net-band", "bar"))
+    traces += [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [low, high],
+            "y": [low, high],
+            "line": {"color": color("base"), "width": 1.5, "dash": "dash"},
+            "hoverinfo": "skip",
+        },
+        _dots(guesses, truths, _said(kept)),
+    ]
+    return Figure(
+        id="plot-agreement",
+        title="Truth against prediction",
+        alt=f"Truth against prediction of {len(kept)} test rows, both from {significant(low)} to {significant(high)}.",
+        traces=traces,
+        layout={"xaxis": axis("predicted", zeroline=False), "yaxis": axis("truth", zeroline=False)},
+        keys=tuple(keys),
+        height=340,
+    )
+
+
+def _band(steps: list[float], residuals: Residuals) -> tuple[list[float], list[float]]:
+    """The 90% interval around each prediction; where log(y) was learned it is a factor, not a width."""
+    half = residuals.interval or 0.0
+    if residuals.log:
+        factor = math.exp(min(half, 700.0))
+        return [step / factor for step in steps], [step * factor for step in steps]
+    return [step - half for step in steps], [step + half for step in steps]
+
+
+def _leftover(kept: list[tuple[float, float]]) -> Figure:
+    guesses = [guess for _, guess in kept]
+    left = [truth - guess for truth, guess in kept]
+    return Figure(
+        id="plot-leftover",
+        title="What is left over",
+        alt=f"Residuals, truth minus prediction, from {significant(min(left))} to {significant(max(left))}.",
+        traces=[_dots(guesses, left, _said(kept))],
+        layout={
+            "xaxis": axis("predicted", zeroline=False),
+            "yaxis": axis("truth − predicted", zeroline=True, zerolinewidth=1.5, zerolinecolor=color("base")),
+        },
+        height=340,
+    )
+
+
+def _histogram(kept: list[tuple[float, float]]) -> Figure:
+    left = sorted(truth - guess for truth, guess in kept)
+    low, high = left[0], left[-1]
+    width = (high - low) / _BINS or 1.0
+    counts = [0] * _BINS
+    for value in left:
+        counts[min(int((value - low) / width), _BINS - 1)] += 1
+    middle = left[len(left) // 2]
+    return Figure(
+        id="plot-left-histogram",
+        title="Spread of the residuals",
+        alt=f"Histogram of the residuals; the middle one is {significant(middle)}.",
+        traces=[
+            {
+                "type": "bar",
+                "x": [low + (place + 0.5) * width for place in range(_BINS)],
+                "y": counts,
+                "width": width * 0.96,
+                "marker": {"color": color("net")},
+                "hovertemplate": "%{x:.3~g}<br>%{y} rows<extra></extra>",
+            }
+        ],
+        layout={"xaxis": axis("truth − predicted"), "yaxis": axis("rows")},
+        height=220,
+    )
