@@ -151,7 +151,8 @@ class Features:
         """The matrix of `rows`, (rows, features): missing numbers are the mean, and marked in columns of their own."""
         values = (_flat(fields, self.shape, self.gaps, self.codes, rows) - self.mean) / self.std
         values = np.clip(np.nan_to_num(values, nan=0.0, posinf=20.0, neginf=-20.0), -20.0, 20.0)
-        return values.astype(np.float32)
+        matrix: Floats32 = values.astype(np.float32)
+        return matrix
 
 
 def _flat(
@@ -181,8 +182,8 @@ def _pixels(images: Tensor, where: Tensor, chunk: int = 4096) -> Floats32:
     if not len(where):
         return np.zeros((0, channels * size[0] * size[1]), dtype=np.float32)
     parts = []
-    for rows in where.split(chunk):
-        part = images[rows].float()
+    for start in range(0, len(where), chunk):
+        part = images[where[start : start + chunk]].float()
         parts.append((part if shrink <= 1 else F.adaptive_avg_pool2d(part, size)).flatten(1))
     pixels: Floats32 = torch.cat(parts).numpy()
     return pixels
@@ -229,10 +230,7 @@ def _logistic(
     if len(classes) < 2:
         return logs
     tried = list(_logistic_path(x, y, len(x_val) > 0))
-    if len(x_val):
-        fit = min(tried, key=lambda model: _log_loss(task, model, classes, x_val, y_val))
-    else:
-        fit = tried[-1]
+    fit = min(tried, key=lambda model: _log_loss(task, model, classes, x_val, y_val)) if len(x_val) else tried[-1]
     logs = np.full((len(asked), task.outputs), np.log(1e-7), dtype=np.float32)
     logs[:, classes] = np.log(np.maximum(fit.predict_proba(asked), 1e-7))
     return logs
@@ -292,7 +290,8 @@ def _ridge(task: Task, x: Floats32, y: NDArray[Any], x_val: Floats32, y_val: NDA
     turned = vectors.T @ cross
 
     def weights(strength: float) -> NDArray[np.float64]:
-        return vectors @ (turned / (np.maximum(values, 0.0) + strength * len(x))[:, None])
+        solved: NDArray[np.float64] = vectors @ (turned / (np.maximum(values, 0.0) + strength * len(x))[:, None])
+        return solved
 
     def error(strength: float) -> float:
         return float(((((x_val - centre) @ weights(strength)) + middle - y_val) ** 2).mean())

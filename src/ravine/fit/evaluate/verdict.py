@@ -30,15 +30,14 @@ def verdict(answers: Answers, baselines: Sequence[FittedBaseline], boot: Bootstr
     rivals = [(measure.value(boot, rival.answers), rival) for rival in baselines]
     best, rival = max(rivals, key=lambda pair: pair[0] if np.isfinite(pair[0]) else -np.inf)
     gain, bounds = measure.gain(boot, answers, rival.answers)
-    evidence = (
-        "" if bounds is None else f"difference {_gap(measure.name, bounds.low)} to {_gap(measure.name, bounds.high)}"
-    )
+    ends = [] if bounds is None else [_gap(measure.name, end) for end in bounds]
+    evidence = [f"difference {' to '.join(ends)}"] if ends else []
     if answers.task.kind is Kind.CLASSIFY:
         mine = answers.choice == answers.classes_true
         theirs = rival.answers.choice == answers.classes_true
         p = mcnemar(int((mine & ~theirs).sum()), int((theirs & ~mine).sum()))
         beyond = p < 0.05
-        evidence = ", ".join(part for part in (evidence, f"McNemar p {_small(p)}") if part)
+        evidence.append(f"McNemar p {_small(p)}")
     else:
         beyond = bounds is not None and not bounds.low <= 0.0 <= bounds.high
     against = (
