@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from ravine import optim, schedules
 from ravine.core.errors import BadRun, BadValue, RavineError, UserCodeError, refusal
+from ravine.core.files import explained
 from ravine.core.time import Clockwork, Length
 from ravine.data.batches import Batches
 from ravine.records.folder import RunFolder
@@ -177,11 +178,19 @@ class Trainer:
         self._decide(state)
         self._lay_out_time(state)
         self._prepare_state()
-        self._writer = MetricsWriter(self.folder.metrics) if self.folder is not None and machine.speaks else None
+        self._writer = self._opened_writer()
         if state is not None:
             self._restore(state)
             if self._writer is not None:
                 self._writer.write({"kind": "resume", "step": self.step})
+
+    def _opened_writer(self) -> MetricsWriter | None:
+        assert self.machine is not None
+        if self.folder is None or not self.machine.speaks:
+            return None
+        with explained(self.folder.path):
+            self.folder.path.mkdir(parents=True, exist_ok=True)
+        return MetricsWriter(self.folder.metrics)
 
     def _decide(self, state: dict[str, Any] | None) -> None:
         """How a step is run here: as before when resuming, else measured."""
