@@ -79,6 +79,13 @@ def norm(x: Any) -> Any:
     return abs(x)
 
 
+def total(x: Any) -> Any:
+    """Sum over the whole tensor, shape (); of a float itself."""
+    if isinstance(x, Tensor):
+        return x.sum()
+    return x
+
+
 def share(condition: Any) -> Any:
     """The share of elements for which the condition holds, in [0, 1], shape ()."""
     if isinstance(condition, Tensor):

@@ -169,7 +169,9 @@ class Rule:
     def direction(self, g: Any, p: Any, s: Any, c: Any, values: Mapping[str, Any]) -> tuple[Any, Any]:
         """The pair (u, new state), from whatever `values` the update takes; others are ignored.
 
-        u and a slot of the new state may be one tensor, or u may be g itself: read, do not write.
+        Nothing is written. But what comes back may be what went in: u may be g, and a slot of
+        the new state may be g, p or u. A driver that works in place copies the new state into
+        its own storage before it changes p or the gradient.
         """
         return self.update(g, p, s, c, **{name: values[name] for name in _keywords(self.update) if name in values})
 
