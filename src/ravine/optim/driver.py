@@ -1,0 +1,472 @@
+"""From a rule to a `torch.optim.Optimizer`: the only place that changes parameters."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+from torch.optim import optimizer as _torch
+
+from ravine.core.catalogue import did_you_mean
+from ravine.core.errors import BadValue, Faults, refusal
+from ravine.optim import around, fused
+from ravine.optim.around import AROUND, Around
+from ravine.optim.family import Family
+from ravine.optim.job import Dials, Form, Job, advance
+from ravine.optim.layout import Block, Bundle, Scratch, line, order_of, real
+from ravine.rules.checking import check_hyperparameters
+from ravine.rules.rule import Rates, Reach, Rule
+
+Engine = Literal["auto", "eager", "compiled"]
+
+CHUNK = 1 << 15
+"""Elements stepped at a time on a CPU, so that what an operation leaves is still in the cache for the next."""
+
+_FOREIGN = ("foreach", "capturable", "differentiable", "fused")
+_NOT_ARGUMENTS = ("params", "param_names", "initial_lr", "rates")
+
+
+class Task(NamedTuple):
+    """What a group's arguments ask for, read once until they change."""
+
+    read: tuple[Any, ...]
+    rule: Rule
+    values: dict[str, Any]
+    numbers: dict[str, float]  # of `values`, the ones the update takes
+    form: Form
+    around: Around
+    reach: Reach
+    slots: tuple[str, ...]  # names in `state`
+
+
+class RuleOptimizer(Optimizer):
+    """Drives one update rule over parameter groups, as `torch.optim.Optimizer` promises.
+
+    Subclasses are made from a `Family`; see `ravine.optim.classes`. Every argument but `params`
+    and `engine` may be given per group.
+
+    State: `state[p]` holds `step`, an int, and the slots under torch's names where torch has the
+    rule. The slots of small tensors are views of shared flat buffers; `state_dict()` gives copies
+    of those, so that what it returns can be saved by anything.
+    """
+
+    family: ClassVar[Family]
+
+    def __init__(self, params: Any, *args: Any, **arguments: Any) -> None:
+        owner = self.family.key
+        engine = arguments.pop("engine", "auto")
+        if engine not in get_args(Engine):
+            raise BadValue(refusal(owner, "engine", f"be one of {', '.join(map(repr, get_args(Engine)))}", engine))
+        self.engine: Engine = engine
+        defaults = self._bound(args, arguments)
+        self._forget()
+        super().__init__(_listed(owner, params), defaults)
+
+    @classmethod
+    def _bound(cls, args: tuple[Any, ...], arguments: dict[str, Any]) -> dict[str, Any]:
+        """All arguments by name, defaults filled in."""
+        known = cls.defaults_by_name()
+        unknown = [name for name in arguments if name not in known]
+        if unknown:
+            hint = did_you_mean(unknown[0], known)
+            raise BadValue(f"{cls.family.key}: no such argument {unknown[0]!r}.{hint} Known: {', '.join(known)}.")
+        ordered = [n for n, p in inspect.signature(cls).parameters.items() if p.kind is p.POSITIONAL_OR_KEYWORD][1:]
+        if len(args) > len(ordered):
+            raise BadValue(f"{cls.family.key}: takes {len(ordered)} arguments beside params by place; got {len(args)}.")
+        return {**known, **dict(zip(ordered, args, strict=False)), **arguments}
+
+    @classmethod
+    def defaults_by_name(cls) -> dict[str, Any]:
+        """Every argument a group may set, with its default."""
+        return {"lr": cls.family.lr, **cls.family.arguments(), **AROUND}
+
+    def _forget(self) -> None:
+        """Drop everything derived from groups and state; it is made again when needed."""
+        self._tasks: dict[int, Task] = {}
+        self._plans: dict[int, tuple[list[int], bool, tuple[str, ...], list[Bundle]]] = {}
+        self._scratch = Scratch()
+
+    # What torch.optim.Optimizer promises
+
+    def add_param_group(self, param_group: dict[str, Any]) -> None:
+        """Add parameters with arguments of their own; those not given are the optimizer's."""
+        owner = self.family.key
+        known = {*self.defaults_by_name(), *_NOT_ARGUMENTS}
+        if not isinstance(param_group, dict):
+            raise BadValue(refusal(owner, "a parameter group", "be a dict with 'params'", param_group))
+        for name in param_group:
+            if name not in known:
+                raise BadValue(f"{owner}: no such argument {name!r} of a group.{did_you_mean(name, known)}")
+        params = param_group.get("params")
+        _check_params(owner, [params] if isinstance(params, Tensor) else params)
+        if isinstance(params, set | frozenset):
+            raise BadValue(refusal(owner, "params", "have an order", "a set", "Give a list."))
+        if not isinstance(params, Tensor | list):
+            param_group["params"] = list(params or [])
+        # checked before it is added, so that a refused group leaves the optimizer as it was
+        self._read({**self.defaults, **param_group})
+        super().add_param_group(param_group)
+        self._forget()
+
+    @torch.no_grad()
+    def _step(self, closure: Callable[[], Any] | None = None) -> Any:
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        self._advance()
+        return loss
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Take one step.
+
+        Args:
+            closure: Computes the loss again and its gradients; called once, before the step.
+
+        Returns:
+            The closure's loss, or None.
+
+        Raises:
+            BadValue: A gradient is sparse, or a group's arguments were changed to what is not allowed.
+        """
+        if self._watched():
+            return _watched_step(self, closure)
+        return self._step(closure)
+
+    step.hooked = True  # type: ignore[attr-defined]  # hooks and profiling are handled here, at no cost without them
+
+    def _watched(self) -> bool:
+        return bool(
+            self._optimizer_step_pre_hooks
+            or self._optimizer_step_post_hooks
+            or _torch._global_optimizer_pre_hooks
+            or _torch._global_optimizer_post_hooks
+            or torch.autograd.profiler._is_profiler_enabled
+        )
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        """Forget the gradients, or set them to zero."""
+        if not set_to_none:
+            super().zero_grad(set_to_none=False)
+            return
+        for group in self.param_groups:
+            for p in group["params"]:
+                p.grad = None
+
+    def state_dict(self) -> dict[str, Any]:
+        """Groups and state as torch's optimizers give them; saved by torch.save or safetensors alike."""
+        found = super().state_dict()
+        found["state"] = {
+            key: {name: _own(value) for name, value in record.items()} if isinstance(record, dict) else record
+            for key, record in found["state"].items()
+        }
+        return found
+
+    def load_state_dict(self, state_dict: Mapping[str, Any]) -> None:
+        """Take over groups and state, of this class or of the torch optimizer with the same rule.
+
+        Raises:
+            BadValue: The groups or the state belong to another model or another rule.
+        """
+        owner = self.family.key
+        groups = state_dict.get("param_groups")
+        if groups is None or "state" not in state_dict:
+            raise BadValue(f"{owner}: a state_dict has 'state' and 'param_groups'; got {sorted(state_dict)}.")
+        ours, theirs = [len(g["params"]) for g in self.param_groups], [len(g["params"]) for g in groups]
+        if ours != theirs:
+            raise BadValue(
+                f"{owner}: the state is for groups of {theirs} parameters; this optimizer has {ours}. "
+                "Build it over the same model, with the same groups."
+            )
+        before = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
+        adopted = [_adopted(theirs, kept, self.defaults) for theirs, kept in zip(groups, before, strict=True)]
+        tasks = [self._read(group) for group in adopted]
+        entries = self._checked_state(groups, tasks, state_dict["state"])
+        super().load_state_dict({"state": entries, "param_groups": adopted})
+        self._forget()
+
+    def _checked_state(self, groups: Any, tasks: list[Task], state: Mapping[Any, Any]) -> dict[Any, dict[str, Any]]:
+        """The entries of a state_dict in our form; faults name parameter and slot."""
+        entries: dict[Any, dict[str, Any]] = {}
+        for mine, group, task in zip(self.param_groups, groups, tasks, strict=True):
+            for p, key in zip(mine["params"], group["params"], strict=True):
+                given = state.get(key)
+                if given:
+                    where = f"{self.family.key}: state of parameter {key}"
+                    entries[key] = _entry(where, given, task.slots, p, self.family)
+        return entries
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), "engine": self.engine}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._forget()
+
+    # Reading the groups
+
+    def _read(self, group: Mapping[str, Any]) -> Task:
+        """What the arguments of `group` ask for; all faults at once."""
+        family = self.family
+        found = around.faults(group)
+        betas = group.get("betas")
+        if "betas" in group and not (isinstance(betas, tuple | list) and len(betas) == 2):
+            found.append(f"betas must be a pair (beta1, beta2); got {betas!r}.")
+        if found:
+            raise Faults(family.key, found)
+        rule = family.rule_of(group)
+        values = {n: _plain(v) for n, v in family.values(group, rule).items()}
+        try:
+            check_hyperparameters(rule, **values)
+        except Faults as error:
+            raise Faults(family.key, error.faults) from None
+        taken = _keywords(rule.update)
+        numbers = {n: float(values[n]) for n in taken if n in rule.bounds and n in values}
+        options = tuple((n, values[n]) for n in taken if n in rule.options and n in values)
+        work = Around.of(group, rule.decay)
+        used = rule.slots(values)
+        fields: tuple[str, ...] = rule.state._fields  # type: ignore[attr-defined]
+        form = Form(rule.update, rule.state, tuple(name in used for name in fields), work.active, options)
+        slots = tuple(family.slot_name(name) for name in used)
+        return Task(_arguments(group), rule, values, numbers, form, work, rule.reach_with(values), slots)
+
+    def _task(self, index: int, group: dict[str, Any]) -> Task:
+        task = self._tasks.get(index)
+        if task is None or task.read != _arguments(group):
+            task = self._tasks[index] = self._read(group)
+        return task
+
+    # Stepping
+
+    def _advance(self) -> None:
+        live: list[tuple[int, dict[str, Any], Task, list[int], list[Tensor]]] = []
+        for index, group in enumerate(self.param_groups):
+            places, grads = self._gradients(group)
+            if places:
+                live.append((index, group, self._task(index, group), places, grads))
+        clipped = [grads for _, group, _, _, grads in live if group["clip_norm"] is not None]
+        total = around.global_norm([g for grads in clipped for g in grads]) if clipped else 0.0
+        for index, group, task, places, grads in live:
+            largest = group["clip_norm"]
+            scale = None if largest is None else around.norm_factor(total, float(largest))
+            self._advance_group(index, group, task, places, grads, scale)
+
+    def _gradients(self, group: dict[str, Any]) -> tuple[list[int], list[Tensor]]:
+        """Places of the parameters that have a gradient, and the gradients."""
+        places: list[int] = []
+        grads: list[Tensor] = []
+        for place, p in enumerate(group["params"]):
+            g = p.grad
+            if g is not None:
+                if g.layout is not torch.strided:
+                    raise BadValue(
+                        f"{self.family.key}: gradient of parameter {place}, shape {tuple(p.shape)}, must be dense; "
+                        "got a sparse one. Use sparse=False in the embedding, or torch.optim.SparseAdam for it."
+                    )
+                places.append(place)
+                grads.append(g)
+        return places, grads
+
+    def _advance_group(
+        self, index: int, group: dict[str, Any], task: Task, places: list[int], grads: list[Tensor], scale: float | None
+    ) -> None:
+        params: list[Tensor] = group["params"]
+        rule, work = task.rule, task.around
+        lr = float(group["lr"])
+        rates = _next_rates(group, lr) if _reads_rates(rule) else Rates.first(lr)
+        if work.reshapes_gradients:
+            grads = [work.unit_gradient(g, params[i], scale) for g, i in zip(grads, places, strict=True)]
+            task = task._replace(form=task.form._replace(active=task.form.active - {"clip_norm", "clip_value"}))
+            scale = None
+        dials = Dials(lr, 1.0 if scale is None else scale, work.weight_decay, work.l1, work.clip_value)
+        by_place = dict(zip(places, grads, strict=True))
+        for bundle in self._bundles(index, task, params, places):
+            clock = rule.tick(bundle.step + 1, rates, task.values)
+            job = Job(task.form, dials, clock, task.numbers)
+            mine = [params[i] for i in bundle.indices]
+            self._advance_bundle(bundle, task, job, mine, [by_place[i] for i in bundle.indices])
+            bundle.tick()
+        if work.max_norm is not None:
+            for i in places:
+                around.bound_units(params[i], work.max_norm)
+
+    def _advance_bundle(self, bundle: Bundle, task: Task, job: Job, params: list[Tensor], grads: list[Tensor]) -> None:
+        kernel = self._fused(task, bundle.device, bundle.dtype)
+        if kernel is not None:
+            fused.advance(kernel, job, bundle, params, grads)
+            return
+        for members, block in bundle.blocks:
+            self._advance_block(job, block, [params[i] for i in members], [grads[i] for i in members])
+        for i in bundle.alone:
+            if params[i].numel():
+                slots = [held[i] for held in bundle.slots]
+                if task.reach is Reach.ELEMENT:
+                    advance_line(job, params[i], grads[i], slots)
+                else:
+                    advance(job, params[i], grads[i], slots)
+
+    def _advance_block(self, job: Job, block: Block, params: list[Tensor], grads: list[Tensor]) -> None:
+        p, parts = block.gather(self._scratch, "parameters", params)
+        g, _ = block.gather(self._scratch, "gradients", grads)
+        advance_line(job, p, g, block.slots)
+        torch._foreach_copy_(params, parts)
+
+    def _fused(self, task: Task, device: torch.device, dtype: torch.dtype) -> fused.Fused | None:
+        if self.engine != "auto":
+            return None
+        real_dtype = torch.empty((), dtype=dtype).real.dtype if dtype.is_complex else dtype
+        return fused.fused_for(task.rule, task.values, task.form.active, device, real_dtype)
+
+    def _bundles(self, index: int, task: Task, params: list[Tensor], places: list[int]) -> list[Bundle]:
+        """The parameters at `places`, as they are stepped together; state is made where there is none."""
+        first = params[places[0]]
+        flat = task.reach is Reach.ELEMENT and self._fused(task, first.device, first.dtype) is None
+        known = self._plans.get(index)
+        if (
+            known is not None
+            and known[:3] == (places, flat, task.slots)
+            and all(bundle.fits(params, self.state) for bundle in known[3])
+        ):
+            return known[3]
+        kinds: dict[tuple[Any, ...], list[int]] = {}
+        for place in places:
+            p = params[place]
+            record = self._record(task, p)
+            kinds.setdefault((p.dtype, p.device, record["step"]), []).append(place)
+        bundles = [
+            Bundle(
+                indices,
+                [params[i] for i in indices],
+                [self.state[params[i]] for i in indices],
+                task.slots,
+                step,
+                flat,
+            )
+            for (_, _, step), indices in kinds.items()
+        ]
+        self._plans[index] = (list(places), flat, task.slots, bundles)
+        return bundles
+
+    def _record(self, task: Task, p: Tensor) -> dict[str, Any]:
+        """The state of `p`, made where there is none, its slots laid out in memory as `p` is."""
+        record: dict[str, Any] = self.state[p]
+        record.setdefault("step", 0)
+        missing = [name for name in task.slots if name not in record]
+        if missing:
+            fresh = task.rule.first_state(p.detach(), task.values)
+            for ours, theirs in zip(task.rule.slots(task.values), task.slots, strict=True):
+                record.setdefault(theirs, getattr(fresh, ours))
+        for name in task.slots:
+            held = record[name]
+            if held.dtype != p.dtype or held.device != p.device or order_of(held) != order_of(p):
+                record[name] = torch.empty_like(p, requires_grad=False).copy_(held)
+        return record
+
+
+def advance_line(job: Job, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
+    """`advance` for a rule of single elements: on a CPU in pieces that stay in the cache."""
+    p, g, slots = real(p), real(g.resolve_conj()), [real(slot) for slot in slots]
+    order = order_of(p)
+    if order is None or any(order_of(slot) != order for slot in slots):
+        advance(job, p, g, slots)
+        return
+    p, g, slots = line(p, order), line(g, order), [line(slot, order) for slot in slots]
+    if p.device.type != "cpu" or p.numel() <= CHUNK:
+        advance(job, p, g, slots)
+        return
+    for pieces in zip(*(torch.split(tensor, CHUNK) for tensor in (p, g, *slots)), strict=True):
+        advance(job, pieces[0], pieces[1], pieces[2:])
+
+
+_watched_step = Optimizer.profile_hook_step(RuleOptimizer._step)
+
+
+def _listed(owner: str, params: Any) -> Any:
+    """`params` as a list, or a refusal."""
+    if isinstance(params, Tensor):
+        raise BadValue(
+            refusal(owner, "params", "be an iterable of parameters or groups", "one tensor", "Put it into a list.")
+        )
+    if not isinstance(params, Iterable):
+        raise BadValue(refusal(owner, "params", "be an iterable of parameters or groups", params))
+    listed = list(params)
+    if not listed:
+        raise BadValue(f"{owner}: the list of parameters is empty. Does the model have parameters yet?")
+    return listed
+
+
+def _check_params(owner: str, params: Any) -> None:
+    for place, p in enumerate(params or []):
+        p = p[1] if isinstance(p, tuple) else p
+        if not isinstance(p, Tensor):
+            raise BadValue(refusal(owner, f"parameter {place}", "be a tensor", type(p).__name__))
+        if not (p.is_leaf or p.retains_grad):
+            raise BadValue(
+                f"{owner}: parameter {place}, shape {tuple(p.shape)}, is not a leaf: it is computed from other "
+                "tensors. Give those, or p.detach().requires_grad_()."
+            )
+
+
+def _arguments(group: Mapping[str, Any]) -> tuple[Any, ...]:
+    """What a group's task was read from; the learning rate is read anew each step."""
+    return tuple(value for name, value in group.items() if name not in _UNREAD)
+
+
+_UNREAD = {"params", "param_names", "lr", "initial_lr", "rates"}
+
+
+def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
+    parameters = inspect.signature(function).parameters.values()
+    return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
+
+
+def _reads_rates(rule: Rule) -> bool:
+    return "rates" in _keywords(rule.clock)
+
+
+def _next_rates(group: dict[str, Any], lr: float) -> Rates:
+    """The rates at this step; kept in the group, so that they are saved with it."""
+    held = group.get("rates")
+    rates = Rates.first(lr) if held is None else Rates(*held).follow(lr)
+    group["rates"] = tuple(rates)
+    return rates
+
+
+def _own(value: Any) -> Any:
+    """A tensor that shares its memory with no other."""
+    if isinstance(value, Tensor) and value.untyped_storage().nbytes() != value.numel() * value.element_size():
+        return value.clone()
+    return value
+
+
+def _adopted(theirs: Mapping[str, Any], ours: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """A saved group with what it lacks taken from ours, and without what only torch's engines need."""
+    kept = {name: value for name, value in theirs.items() if name not in _FOREIGN}
+    return {**defaults, **ours, **kept}
+
+
+def _entry(where: str, given: Mapping[str, Any], slots: tuple[str, ...], p: Tensor, family: Family) -> dict[str, Any]:
+    """One parameter's state in our form."""
+    step = given.get("step", 0)
+    entry: dict[str, Any] = {"step": int(step.item() if isinstance(step, Tensor) else step)}
+    for name in slots:
+        value = given.get(name)
+        if value is None:
+            if entry["step"] == 0 and not any(isinstance(v, Tensor) for n, v in given.items() if n != "step"):
+                continue
+            raise BadValue(
+                f"{where} has no {name!r}; got {sorted(given)}. Was it saved by another optimizer than {family.key}?"
+            )
+        if not isinstance(value, Tensor) or value.shape != p.shape:
+            got = tuple(value.shape) if isinstance(value, Tensor) else value
+            raise BadValue(f"{where}: {name!r} must have shape {tuple(p.shape)}; got {got!r}.")
+        entry[name] = value
+    return entry
