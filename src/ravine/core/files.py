@@ -48,7 +48,9 @@ def write_whole(path: Path, data: bytes | str) -> None:
 
 def write_json(path: Path, value: Any) -> None:
     """Write `value` as readable JSON, whole or not at all; NaN and infinities become null."""
-    write_whole(path, json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n")
+    text = json.dumps(plain(value), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+    # A file name that is no UTF-8 reaches Python as lone surrogates; \udc80 is JSON's escape too.
+    write_whole(path, text.encode("utf-8", "backslashreplace"))
 
 
 def read_json(path: Path) -> Any:

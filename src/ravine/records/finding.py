@@ -11,6 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from ravine.core.errors import BadRun
 from ravine.core.files import read_json, write_json
 
 
@@ -53,7 +54,14 @@ def write_findings(path: Path, findings: list[Finding]) -> None:
 
 
 def read_findings(path: Path) -> list[Finding]:
-    """The findings of a run; none when nothing was written yet."""
+    """The findings of a run; none when nothing was written yet.
+
+    Raises:
+        BadRun: The file is damaged, or written by something else.
+    """
     if not path.exists():
         return []
-    return [Finding.from_json(value) for value in read_json(path)["findings"]]
+    try:
+        return [Finding.from_json(value) for value in read_json(path)["findings"]]
+    except (KeyError, TypeError, ValueError) as error:
+        raise BadRun(f"{path}: not as findings are written ({error}). Written by another version of Ravine?") from None

@@ -19,64 +19,79 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ravine.core.errors import BadRun
 from ravine.core.files import explained
 
 
 class MetricsWriter:
-    """Appends rows to `metrics.jsonl`, flushed row by row so that a killed run loses at most one."""
+    """Appends rows to `metrics.jsonl`, each handed to the system at once: a killed run loses at most one."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         with explained(path):
-            self._file = path.open("ab")
-            _mend_last_line(path, self._file)
+            self._file = path.open("ab", buffering=0)
+            self._torn = _ends_torn(path)
 
     def write(self, row: dict[str, Any]) -> None:
         """Append one row; NaN and infinities are kept, as the strings "nan", "inf", "-inf"."""
         text = json.dumps({key: _spelled(value) for key, value in row.items()}, allow_nan=False)
+        # A line left torn, by a kill or by a full disk, is ended first: it costs its own row alone.
+        rest = memoryview((b"\n" if self._torn else b"") + text.encode() + b"\n")
+        self._torn = True
         with explained(self.path):
-            self._file.write(text.encode() + b"\n")
-            self._file.flush()
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        self._torn = False
 
     def sync(self) -> None:
         """Force what was written onto the disk."""
         with explained(self.path):
-            self._file.flush()
             os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Flush and close; harmless when called twice."""
+        """Close the file; harmless when called twice."""
         self._file.close()
 
 
 def read_rows(path: Path) -> Iterator[dict[str, Any]]:
-    """Rows of `metrics.jsonl` in order; a torn or foreign line is skipped, work done twice is dropped."""
+    """Rows of `metrics.jsonl` in order; a torn or foreign line is skipped, work done twice is dropped.
+
+    Raises:
+        BadRun: The file is there and cannot be read.
+    """
     rows: list[dict[str, Any]] = []
-    if path.exists():
+    try:
         with path.open("rb") as file:
             for line in file:
-                try:
-                    row = json.loads(line)
-                except ValueError:
-                    continue
-                if not isinstance(row, dict):
+                row = _row(line)
+                if row is None:
                     continue
                 if row.get("kind") == "resume":
-                    rows = [kept for kept in rows if kept.get("step", 0) <= row["step"]]
+                    rows = [kept for kept in rows if kept["step"] <= row["step"]]
                 else:
                     rows.append({key: _number(value) for key, value in row.items()})
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise BadRun(f"{path}: cannot be read ({error.strerror}).") from None
     yield from rows
 
 
-def _mend_last_line(path: Path, file: Any) -> None:
-    """End a line that a killed process left torn, so that the next row starts on its own."""
-    size = path.stat().st_size
-    if size:
-        with path.open("rb") as reader:
-            reader.seek(size - 1)
-            if reader.read(1) != b"\n":
-                file.write(b"\n")
-                file.flush()
+def _row(line: bytes) -> dict[str, Any] | None:
+    """The row on `line`, or None when it is no row: not JSON, or without a whole number of steps."""
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None
+
+
+def _ends_torn(path: Path) -> bool:
+    with path.open("rb") as reader:
+        if reader.seekable() and reader.seek(0, os.SEEK_END):
+            reader.seek(-1, os.SEEK_END)
+            return reader.read(1) != b"\n"
+    return False
 
 
 def _spelled(value: Any) -> Any:
