@@ -1,0 +1,118 @@
+"""A network by name, sized to the data, with its first weights."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import nn
+
+from ravine.core.errors import BadValue, refusal
+from ravine.core.shapes import InputShape
+from ravine.initialize import apply
+from ravine.models.catalogue import FAMILIES
+from ravine.models.choose import choose
+from ravine.models.family import Family, Order, Size, check_order
+from ravine.models.outside import build_outside, is_outside
+
+Auto = Literal["auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A network and what is to be said of it.
+
+    Attributes:
+        module: In training mode, on the CPU, float32. Ravine's own families hold the layer of the
+            answer under `head`; `ravine.initialize.find_head` finds it in any network.
+        name: "mlp", "convnet", …, or "file.py:function", "timm:NAME".
+        reason: Why this one and this size, for people.
+        initialization: What the first weights are, for people.
+    """
+
+    module: nn.Module
+    name: str
+    reason: str
+    initialization: str
+
+
+def build(
+    name: str,
+    shape: InputShape,
+    outputs: int,
+    *,
+    rows: int,
+    width: int | Auto = "auto",
+    depth: int | Auto = "auto",
+    dropout: float | Auto = "auto",
+    activation: str = "relu",
+    seed: int = 0,
+    task_kind: str = "classify",
+) -> Built:
+    """The network called `name` for rows of `shape`.
+
+    The same arguments give the same weights, bit for bit; the global random state is left as it was.
+
+    Args:
+        name: "auto", a family (mlp, convnet, resnet, gru, transformer), "file.py:function" or "timm:NAME".
+        shape: The fields of one prepared row.
+        outputs: How many numbers the network gives for a row.
+        rows: Training rows, for the size.
+        width: Units or channels of the first layer.
+        depth: Layers, stages or blocks; the family's docstring says which.
+        dropout: Share of units dropped in training.
+        activation: relu, leaky_relu, gelu, silu, mish, elu, tanh, sigmoid, selu.
+        seed: Of the weights.
+        task_kind: "classify", "regress" or "multi-label": regression is given no dropout by
+            "auto", since noise in the scale of hidden units is noise in the answer.
+
+    Raises:
+        BadValue: An unknown name (the nearest is suggested); a family that does not take this form of
+            rows; a size that no network can have.
+        UserCodeError: The function in `file.py` raised.
+        Missing: timm is asked for and not installed.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if is_outside(name):
+            module, how = build_outside(name, shape, outputs)
+            return Built(module.train(), name, f"{name}, as asked", how)
+        reason = "as asked"
+        if name == "auto":
+            name, reason = choose(shape, rows)
+        family = FAMILIES[name]
+        _check_form(family, shape)
+        size = _sized(family.size(shape, outputs, rows), width, depth, dropout, task_kind)
+        order = Order(shape=shape, outputs=outputs, size=size, activation=activation)
+        check_order(name, order)
+        module = family.make(order)
+        initialization = apply(module, activation=activation)
+        _start(module)
+    layers = f"width {size.width}, depth {size.depth}, dropout {size.dropout:g}"
+    return Built(module.train(), name, f"{reason}; {layers} for {rows:,} rows", initialization)
+
+
+def _sized(size: Size, width: int | Auto, depth: int | Auto, dropout: float | Auto, task_kind: str) -> Size:
+    return Size(
+        width=size.width if width == "auto" else width,
+        depth=size.depth if depth == "auto" else depth,
+        dropout=(0.0 if task_kind == "regress" else size.dropout) if dropout == "auto" else dropout,
+    )
+
+
+def _start(module: nn.Module) -> None:
+    """Let blocks that begin as something simple set themselves up."""
+    for part in module.modules():
+        begin = getattr(part, "start", None)
+        if callable(begin):
+            begin()
+
+
+def _check_form(family: Family, shape: InputShape) -> None:
+    if shape.form not in family.forms:
+        fit = ", ".join(other.name for other in FAMILIES.values() if shape.form in other.forms)
+        must = f"be made of {' or '.join(f'{form}s' for form in family.forms)}"
+        raise BadValue(
+            refusal(family.name, "the data", must, f"a {shape.form}", f"For a {shape.form} use {fit}, or auto.")
+        )
