@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import itertools
 import json
 import math
 import random
@@ -248,7 +249,7 @@ def pictures_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
                 ],
                 expected_error=0.0123,
             ),
-            verdict="The network beats logistic regression by 2.8 points, more than the noise of 360 test rows explains.",
+            verdict="The network beats logistic regression by 2.8 points, beyond the noise of 360 test rows.",
         ),
     )
     return results, history("accuracy", 30, top=0.985), FINDINGS
@@ -288,8 +289,7 @@ def regression_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
             task_reason="the target is a number with 11,602 values",
             target="price",
             target_histogram=[
-                (left, right, round(12_000 * math.exp(-left / 3800)))
-                for left, right in zip(edges[:-1], edges[1:], strict=True)
+                (left, right, round(12_000 * math.exp(-left / 3800))) for left, right in itertools.pairwise(edges)
             ],
             columns=table_columns(),
         ),
@@ -415,8 +415,12 @@ TOKEN = "var(--ink)"
 
 def hostile_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
     """Every word of the data is an attack on the page."""
-    results, rows, findings = pictures_run()
-    assert results.data and results.test and results.model and results.baselines and results.train and results.plan
+    results, rows, _ = pictures_run()
+    assert results.data
+    assert results.model
+    assert results.baselines
+    assert results.train
+    assert results.test
     names = [
         EVIL,
         QUOTES,
@@ -491,7 +495,9 @@ def hostile_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
 def crowded_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
     """A thousand classes, five hundred columns, a long training, many findings."""
     results, _, findings = pictures_run()
-    assert results.data and results.test and results.train
+    assert results.data
+    assert results.train
+    assert results.test
     noise = random.Random(5)
     names = [f"class number {place}" for place in range(1000)]
     confusion = [[0] * 1000 for _ in names]

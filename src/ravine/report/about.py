@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ravine.records.results import DataSection
 from ravine.report.material import Material
 from ravine.report.numbers import count, plural
 
@@ -23,7 +24,6 @@ _STATUS = {
     ),
 }
 _STEPS = ("data", "split", "prepare", "model", "baselines", "plan", "train", "test")
-_DOES = {"classify": "told apart", "multi-label": "labelled"}
 _THING = {"image": "picture", "sequence": "sequence"}
 
 
@@ -45,11 +45,18 @@ def about(material: Material) -> str:
     read, model, split = material.results.data, material.results.model, material.results.split
     if read is None:
         return ""
-    if read.classes:
-        goal = f"{plural(len(read.classes), 'class', 'classes')} {_DOES.get(read.task, 'learned')}"
-    else:
-        goal = f"{read.target} predicted"
     size = plural(read.rows, _THING.get(read.form, "row"))
-    trained = f", {count(split.train)} of them for training" if split else ""
-    network = f", by a network {model.name} with {plural(model.parameters, 'parameter')}" if model else ""
-    return f"{goal} from {size}{trained}{network}."
+    if model is None:
+        return f"{size}, to {_goal(read, 'tell', 'give', 'predict')}."
+    network = f"A network ({model.name}, {plural(model.parameters, 'parameter')})"
+    share = f"{count(split.train)} of {size}" if split else size
+    return f"{network} that {_goal(read, 'tells', 'gives', 'predicts')}, trained on {share}."
+
+
+def _goal(read: DataSection, tell: str, give: str, predict: str) -> str:
+    """What is learned, with the verbs in the form the sentence needs."""
+    if read.task == "multi-label":
+        return f"{give} {plural(len(read.classes), 'label')}"
+    if read.classes:
+        return f"{tell} {plural(len(read.classes), 'class', 'classes')} apart"
+    return f"{predict} {read.target}"

@@ -47,8 +47,6 @@ class Figure:
     def to_html(self) -> Html:
         """The plot's place in the page, with its JSON."""
         head = [h("span", self.title, cls="plot-title")]
-        if self.keys:
-            head.append(h("span", *(_key(key) for key in self.keys), cls="keys"))
         if self.log_switch:
             head.append(
                 h(
@@ -61,6 +59,8 @@ class Figure:
                     hidden=True,
                 )
             )
+        if self.keys:
+            head.append(h("span", *(_key(key) for key in self.keys), cls="keys"))
         spec = {"data": self.traces, "layout": {**common(), **self.layout}}
         return h(
             "figure",
@@ -94,7 +94,8 @@ def names_axis(names: list[str], **more: Any) -> dict[str, Any]:
     places = list(range(len(names)))
     spelled = [plot_text(name) for name in names]
     reach = [len(names) - 0.5, -0.5]
-    return axis(tickvals=places, ticktext=spelled, range=reach, showgrid=False, zeroline=False, **more)
+    room: dict[str, Any] = {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
+    return axis(tickvals=places, ticktext=spelled, range=reach, showgrid=False, zeroline=False, **room, **more)
 
 
 def plot_text(name: str, longest: int = _LONGEST) -> str:

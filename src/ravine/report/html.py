@@ -84,7 +84,7 @@ def picture(uri: str, alt: str) -> Html:
     """A picture from a data URI, or a word where the URI is none: nothing is ever fetched."""
     if _PICTURE.fullmatch(uri) is None:
         return h("span", "no picture", cls="no-picture")
-    return h("img", src=uri, alt=alt, loading="lazy", decoding="async")
+    return h("img", src=uri, alt=alt)
 
 
 def json_script(value: Any, **attributes: str) -> Html:

@@ -57,6 +57,17 @@ def plural(number: int, one: str, many: str = "") -> str:
     return f"{count(number)} {one if number == 1 else many or one + 's'}"
 
 
+def sentence(words: str) -> str:
+    """Words with a capital in front and a full stop behind, whatever they came with.
+
+    >>> sentence("a table with 9 columns"), sentence("Given by hand.")
+    ('A table with 9 columns.', 'Given by hand.')
+    """
+    words = words.strip()
+    end = "" if not words or words[-1] in ".!?…" else "."
+    return words[:1].upper() + words[1:] + end
+
+
 def significant(number: float | None, digits: int = 3) -> str:
     """A number to so many significant digits, powers of ten beyond 10⁻⁴ and 10⁷.
 
@@ -145,9 +156,12 @@ def duration(seconds: float) -> str:
 
 
 def _decimals(score: Score) -> int | None:
-    """Decimals that show two digits of the half width; None when there is no interval."""
+    """Decimals that show one digit of the half width, two when the first is a 1 or 2; None without an interval."""
     if score.low is None or score.high is None or not score.high > score.low:
         return None
     half = (score.high - score.low) / 2 * (100 if is_share(score.name) else 1)
-    decimals = 1 - math.floor(math.log10(half)) if math.isfinite(half) else 3
-    return min(max(decimals, 0), 1 if is_share(score.name) and half > 0.02 else 6)
+    if not math.isfinite(half):
+        return None
+    power = math.floor(math.log10(half))
+    wanted = -power + (1 if half / 10.0**power < 3 else 0)
+    return min(max(wanted, 1 if is_share(score.name) else 0), 6)

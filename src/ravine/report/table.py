@@ -25,6 +25,7 @@ def table(
     marked: frozenset[int] = frozenset(),
     total: int | None = None,
     what: str = "rows",
+    cls: str | None = None,
 ) -> Html:
     """A table in a box of its own; the first cell of a row is its header.
 
@@ -35,6 +36,7 @@ def table(
         marked: Rows to set off.
         total: How many there are in all, when `rows` is only the first of them.
         what: What is counted, for the word on what was left out.
+        cls: Class of the table in the style sheet.
     """
     head = h("tr", *(h("th", column.title, scope="col", cls="n" if column.number else None) for column in heads))
     body = [
@@ -48,7 +50,7 @@ def table(
         )
         for number, row in enumerate(rows)
     ]
-    whole = h("table", h("caption", caption), h("thead", head), h("tbody", *body))
+    whole = h("table", h("caption", caption), h("thead", head), h("tbody", *body), cls=cls)
     box = h("div", whole, cls="scroll", role="region", aria_label=caption, tabindex="0")
     if total is None or total <= len(rows):
         return box

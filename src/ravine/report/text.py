@@ -67,11 +67,12 @@ def _scores(material: Material) -> list[str]:
 
 
 def _findings(material: Material) -> list[str]:
-    lines = [
-        _entry("finding", f"{_SIGN[finding.severity]} {finding.symptom}: {finding.evidence} {finding.advice}")
-        for finding in material.findings[:_MOST_FINDINGS]
-    ]
-    left = len(material.findings) - len(lines)
+    lines: list[str] = []
+    shown = material.findings[:_MOST_FINDINGS]
+    for finding in shown:
+        lines.append(_entry("finding", f"{_SIGN[finding.severity]} {finding.symptom}: {finding.evidence}"))
+        lines.append(_entry("", f"  → {finding.advice}"))
+    left = len(material.findings) - len(shown)
     if left > 0:
         lines.append(_entry("", f"{plural(left, 'finding')} more in the report"))
     return lines

@@ -6,12 +6,12 @@ from typing import Any
 
 from ravine.records.results import Score
 from ravine.report.figure import Figure, Key, axis, color, names_axis, plot_text
-from ravine.report.html import data, h, join
+from ravine.report.html import data, join
 from ravine.report.material import Material
 from ravine.report.numbers import duration, interval_text, is_share, label, value_text
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
-from ravine.report.verdict import rivals, verdict
+from ravine.report.verdict import rivals
 
 
 def panel(material: Material) -> Panel | None:
@@ -30,12 +30,12 @@ def panel(material: Material) -> Panel | None:
     if material.results.test and material.results.test.scores:
         train = material.results.train
         rows.append(_row("the network", material.results.test.scores, names, duration(train.seconds) if train else "–"))
-    rows += [_row(entry.name, entry.scores, names, duration(entry.seconds)) for entry in section.baselines]
+    ranks = {rival.name: rank for rank, rival in enumerate(rivals(material))}
+    ordered = sorted(section.baselines, key=lambda entry: ranks.get(entry.name, len(ranks)))
+    rows += [_row(entry.name, entry.scores, names, duration(entry.seconds)) for entry in ordered]
     figure = _dots(entries, section.metric, with_network) if entries else None
     marked = frozenset({0}) if len(rows) > len(section.baselines) else frozenset[int]()
-    said = verdict(material)
     body = join(
-        h("p", said, cls="story") if said else None,
         figure.to_html() if figure else None,
         table("Scores of the network and of simple methods on the test part", heads, rows, marked=marked),
     )

@@ -9,6 +9,7 @@ from ravine.report.numbers import NONE, count, percent, plural
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 
+_NARROW = 10
 _WRITTEN = 20
 _DRAWN = 60
 _MOST_PAIRS = 15
@@ -31,9 +32,9 @@ def panel(material: Material) -> Panel | None:
     else:
         whole = h("p", f"{count(len(matrix))} classes are too many for a matrix; here are the ends of it.", cls="story")
     classes = _classes(matrix, names)
+    pairs = _pairs(matrix, names) if len(matrix) > 2 else None
     body = join(
-        whole,
-        _pairs(matrix, names) if len(matrix) > 2 else None,
+        h("div", whole, h("div", pairs), cls="beside-matrix") if len(matrix) <= _NARROW else join(whole, pairs),
         classes if len(matrix) > _DRAWN else fold("Class by class", classes),
     )
     return Panel("confusion", "What is taken for what", "Confusion", body)

@@ -114,7 +114,7 @@ def _pair(material: Material, name: str, title: str, *, stepwise: bool = False) 
         title=title,
         alt=f"{title} over {unit}s. {_ends('Training', train, name)}{_ends('Validation', val, name)}",
         traces=traces,
-        layout={"xaxis": axis(unit, zeroline=False), "yaxis": yaxis, "shapes": [marks[1]] if marks else []},
+        layout={"xaxis": _x_axis(material), "yaxis": yaxis, "shapes": [marks[1]] if marks else []},
         keys=tuple(keys),
         height=300,
         log_switch=stepwise and bool(everything) and min(everything) > 0,
@@ -184,6 +184,13 @@ def _pace(material: Material) -> Figure | None:
     return _single(material, "samples_per_second", "Rows per second", "base", "epoch", from_zero=True)
 
 
+def _x_axis(material: Material) -> dict[str, Any]:
+    """The same reach for every curve, so that they can be read one above the other."""
+    unit = x_unit(material.history)
+    last = max((float(row.get(unit, 0)) for row in material.history.rows), default=1.0)
+    return axis(unit, zeroline=False, range=[0, max(last, 1.0) * 1.02])
+
+
 def _single(
     material: Material, name: str, title: str, colored: str, kind: str, *, from_zero: bool = False
 ) -> Figure | None:
@@ -198,7 +205,7 @@ def _single(
         title=title,
         alt=f"{title} over {unit}s, between {significant(low)} and {significant(high)}.",
         traces=[_line(drawn, title.lower(), colored, unit)],
-        layout={"xaxis": axis(unit, zeroline=False), "yaxis": yaxis},
+        layout={"xaxis": _x_axis(material), "yaxis": yaxis},
         height=200,
     )
 

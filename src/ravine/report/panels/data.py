@@ -194,7 +194,10 @@ def _columns(columns: list[Column]) -> Html | None:
 
 def _column(column: Column) -> list[str]:
     top = join(
-        *(h("span", data(name), " ", h("small", count(number)), cls="value-count") for name, number in column.top[:3])
+        *(
+            h("span", data(name), " ", h("small", count(number)), cls="value-count") + " "
+            for name, number in column.top[:3]
+        )
     )
     return [
         data(column.name),

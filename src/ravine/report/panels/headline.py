@@ -43,7 +43,7 @@ def headline(material: Material) -> Html:
 
 def _lede(material: Material) -> Html:
     sentence = about(material)
-    return h("p", sentence[:1].upper() + sentence[1:] if sentence else "Nothing has been read yet.", cls="lede")
+    return h("p", sentence or "Nothing has been read yet.", cls="lede")
 
 
 def _findings_chip(material: Material) -> Html | None:

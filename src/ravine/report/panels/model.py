@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.report.html import Html, coded, data, fold, h, join
 from ravine.report.material import Material
-from ravine.report.numbers import count, percent, plural
+from ravine.report.numbers import count, percent, plural, sentence
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 
@@ -38,7 +38,7 @@ def panel(material: Material) -> Panel | None:
             "p",
             h("strong", data(model.name)),
             f", {plural(model.parameters, 'parameter')}. ",
-            coded(model.reason),
+            coded(sentence(model.reason)),
             cls="story",
         ),
         h("p", "Initialization: ", coded(model.initialization), cls="story") if model.initialization else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ravine.records.results import Candidate
 from ravine.report.html import Html, coded, data, h, join
 from ravine.report.material import Material
-from ravine.report.numbers import NONE, significant
+from ravine.report.numbers import NONE, sentence, significant
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 
@@ -29,8 +29,10 @@ def panel(material: Material) -> Panel | None:
         heads, rows = heads[:-1], [row[:-1] for row in rows]
     marked = frozenset(place for place, entry in enumerate(plan.candidates) if entry.chosen)
     body = join(
-        h("p", h("strong", data(plan.choice)), ". ", coded(plan.reason), cls="story"),
-        table("Ways to run a step, as measured on this machine", heads, rows, marked=marked) if rows else None,
+        h("p", h("strong", data(plan.choice)), ". ", coded(sentence(plan.reason)), cls="story"),
+        table("Ways to run a step, as measured on this machine", heads, rows, marked=marked, cls="plan")
+        if rows
+        else None,
     )
     return Panel("plan", "How it was run", "Plan", body)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.report.html import Html, coded, h, join
 from ravine.report.material import Material
-from ravine.report.numbers import count, percent
+from ravine.report.numbers import count, percent, sentence
 from ravine.report.panel import Panel
 
 _PARTS = (("train", "training"), ("val", "validation"), ("test", "test"))
@@ -15,7 +15,7 @@ def panel(material: Material) -> Panel | None:
     split, prepare = material.results.split, material.results.prepare
     if split is None and prepare is None:
         return None
-    steps = [h("li", coded(step)) for step in prepare.steps] if prepare else []
+    steps = [h("li", coded(sentence(step))) for step in prepare.steps] if prepare else []
     listed = h("ol", *steps, cls="steps") if steps else None
     body = join(
         _bar(material),
@@ -46,4 +46,4 @@ def _bar(material: Material) -> Html | None:
         )
         for part, name in _PARTS
     )
-    return join(h("p", coded(f"Divided {split.how}."), cls="story"), bar, h("dl", *entries, cls="split-key"))
+    return join(h("p", coded(sentence(split.how)), cls="story"), bar, h("dl", *entries, cls="split-key"))

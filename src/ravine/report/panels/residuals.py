@@ -24,13 +24,14 @@ def panel(material: Material) -> Panel | None:
     kept = _points(test.residuals)
     if not kept:
         return None
+    log = test.residuals.log and all(truth > 0 and guess > 0 for truth, guess in kept)
     body = join(
         h("p", _coverage(test.residuals, len(kept)), cls="story"),
         h(
             "div",
-            _agreement(kept, test.residuals).to_html(),
-            _leftover(kept).to_html(),
-            _histogram(kept).to_html(),
+            _agreement(kept, test.residuals, log=log).to_html(),
+            _leftover(kept, log=log).to_html(),
+            _histogram(kept, log=log).to_html(),
             cls="plots",
         ),
     )
@@ -73,15 +74,15 @@ def _said(kept: list[tuple[float, float]]) -> list[str]:
     ]
 
 
-def _agreement(kept: list[tuple[float, float]], residuals: Residuals) -> Figure:
+def _agreement(kept: list[tuple[float, float]], residuals: Residuals, *, log: bool) -> Figure:
     truths, guesses = [truth for truth, _ in kept], [guess for _, guess in kept]
     low, high = min(truths + guesses), max(truths + guesses)
     traces: list[dict[str, Any]] = []
     keys = [Key("a test row", "net", "dot"), Key("perfect", "base", "dash")]
-    steps = [low + (high - low) * place / 60 for place in range(61)]
     if residuals.interval is not None:
+        steps = [low, high] if log else _between(low, high)
         below, above = _band(steps, residuals)
-        traces += [
+        traces.append(
             {
                 "type": "scatter",
                 "mode": "lines",
@@ -92,7 +93,7 @@ def _agreement(kept: list[tuple[float, float]], residuals: Residuals) -> Figure:
                 "line": {"width": 0, "color": color("net-band")},
                 "hoverinfo": "skip",
             }
-        ]
+        )
         keys.append(Key("90% interval", "net-band", "bar"))
     traces += [
         {
@@ -110,10 +111,18 @@ def _agreement(kept: list[tuple[float, float]], residuals: Residuals) -> Figure:
         title="Truth against prediction",
         alt=f"Truth against prediction of {len(kept)} test rows, both from {significant(low)} to {significant(high)}.",
         traces=traces,
-        layout={"xaxis": axis("predicted", zeroline=False), "yaxis": axis("truth", zeroline=False)},
+        layout={"xaxis": _scale("predicted", log=log), "yaxis": _scale("truth", log=log)},
         keys=tuple(keys),
         height=340,
     )
+
+
+def _scale(title: str, *, log: bool) -> dict[str, Any]:
+    return axis(title, zeroline=False, type="log", nticks=6) if log else axis(title, zeroline=False)
+
+
+def _between(low: float, high: float) -> list[float]:
+    return [low + (high - low) * place / 60 for place in range(61)]
 
 
 def _band(steps: list[float], residuals: Residuals) -> tuple[list[float], list[float]]:
@@ -125,24 +134,34 @@ def _band(steps: list[float], residuals: Residuals) -> tuple[list[float], list[f
     return [step - half for step in steps], [step + half for step in steps]
 
 
-def _leftover(kept: list[tuple[float, float]]) -> Figure:
+def _leftover(kept: list[tuple[float, float]], *, log: bool) -> Figure:
     guesses = [guess for _, guess in kept]
-    left = [truth - guess for truth, guess in kept]
+    left, name = _left(kept, log=log), _NAMES[log]
+    none = {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": int(log), "y1": int(log)}
     return Figure(
         id="plot-leftover",
         title="What is left over",
-        alt=f"Residuals, truth minus prediction, from {significant(min(left))} to {significant(max(left))}.",
+        alt=f"Residuals, {name}, from {significant(min(left))} to {significant(max(left))}.",
         traces=[_dots(guesses, left, _said(kept))],
         layout={
-            "xaxis": axis("predicted", zeroline=False),
-            "yaxis": axis("truth − predicted", zeroline=True, zerolinewidth=1.5, zerolinecolor=color("base")),
+            "xaxis": _scale("predicted", log=log),
+            "yaxis": _scale(name, log=log),
+            "shapes": [{**none, "layer": "below", "line": {"color": color("base"), "width": 1.5, "dash": "dash"}}],
         },
+        keys=(Key("a test row", "net", "dot"), Key("nothing left over", "base", "dash")),
         height=340,
     )
 
 
-def _histogram(kept: list[tuple[float, float]]) -> Figure:
-    left = sorted(truth - guess for truth, guess in kept)
+_NAMES = {False: "truth − predicted", True: "truth ÷ predicted"}
+
+
+def _left(kept: list[tuple[float, float]], *, log: bool) -> list[float]:
+    return [truth / guess if log else truth - guess for truth, guess in kept]
+
+
+def _histogram(kept: list[tuple[float, float]], *, log: bool) -> Figure:
+    left = sorted(_left(kept, log=log))
     low, high = left[0], left[-1]
     width = (high - low) / _BINS or 1.0
     counts = [0] * _BINS
@@ -163,6 +182,6 @@ def _histogram(kept: list[tuple[float, float]]) -> Figure:
                 "hovertemplate": "%{x:.3~g}<br>%{y} rows<extra></extra>",
             }
         ],
-        layout={"xaxis": axis("truth − predicted"), "yaxis": axis("rows")},
+        layout={"xaxis": axis(_NAMES[log]), "yaxis": axis("rows")},
         height=220,
     )

@@ -16,15 +16,14 @@ def panel(material: Material) -> Panel | None:
         return None
     rows = [
         [
-            label(score.name),
+            join(label(score.name), None if score.higher_is_better else h("small", " lower is better")),
             value_text(score),
             interval_text(score) or "–",
-            "higher is better" if score.higher_is_better else "lower is better",
         ]
         for score in test.scores
     ]
     marked = frozenset(place for place, score in enumerate(test.scores) if score.name == test.metric)
-    heads = [Head("score"), Head("value", number=True), Head("95% interval", number=True), Head("reading")]
+    heads = [Head("score"), Head("value", number=True), Head("95% interval", number=True)]
     body = join(
         h("p", f"{plural(test.rows, 'row')}, set apart before anything was fitted and used once.", cls="story"),
         table("Scores on the test part", heads, rows, marked=marked) if rows else None,
