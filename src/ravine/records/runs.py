@@ -111,7 +111,7 @@ def _summed_up(
     metric = part = ""
     if test:
         metric, part = test["metric"], "test"
-        score = next(score for score in test["scores"] if score["name"] == metric)
+        score = {score["name"]: score for score in test["scores"]}[metric]
         value, low, high = score["value"], score.get("low"), score.get("high")
     elif train.get("best_value") is not None:
         metric, part, value = train["metric"], "val", train["best_value"]
