@@ -15,7 +15,7 @@ from ravine.cli import main
 def calls(at, monkeypatch) -> list:
     """Calls of the functions that do the work, which are replaced: what is under test is the command line."""
     made: list = []
-    done = SimpleNamespace(folder=SimpleNamespace(report=at / "report.html"))
+    done = SimpleNamespace(report=at / "report.html", status="done")
 
     def stand_in(module: str, name: str, answer: object) -> None:
         room = types.ModuleType(module)
@@ -106,3 +106,11 @@ def test_report_prints_the_page(calls, make_run, at, capsys):
     assert calls[0][1][0].path == path
     assert calls[1][0] == "browser"
     assert capsys.readouterr().out == f"{at / 'report.html'}\n"
+
+
+def test_an_interrupted_training_has_said_so_itself(calls, at, capsys, monkeypatch):
+    stopped = SimpleNamespace(report=at / "report.html", status="interrupted")
+    monkeypatch.setattr(sys.modules["ravine.fit.fit"], "fit", lambda *_, **__: stopped)
+    assert main(["fit", "digits", "--open"]) == 130
+    assert capsys.readouterr() == ("", "")
+    assert calls == []

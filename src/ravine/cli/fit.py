@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ravine.cli.choices import overrides
-from ravine.cli.verb import DebugOption, OpenOption, PlainOption, QuietOption, open_page, show_as
+from ravine.cli.verb import DebugOption, OpenOption, PlainOption, QuietOption, ended, show_as
 from ravine.core.errors import BadValue
 
 DATA, SPLIT, MODEL, TRAINING, MACHINE, RECORD = "Data", "Split", "Model", "Training", "Machine", "Recipe and record"
@@ -192,8 +192,7 @@ def fit(
     from ravine.fit.fit import fit as train
 
     run = train(opened, recipe=recipe, overrides=tables, run_dir=run_dir, show=show)
-    if open_report:
-        open_page(run.folder.report)
+    ended(run, open_report=open_report)
 
 
 def _source_in(recipe: Path | None) -> str:

@@ -12,7 +12,7 @@ from ravine.cli.verb import (
     PlainOption,
     QuietOption,
     RunArgument,
-    open_page,
+    ended,
     run_path,
     show_as,
 )
@@ -40,6 +40,4 @@ def resume(
 
     from ravine.fit.resume import resume as go_on
 
-    done = go_on(path, show=show, minutes=minutes)
-    if open_report:
-        open_page(done.folder.report)
+    ended(go_on(path, show=show, minutes=minutes), open_report=open_report)

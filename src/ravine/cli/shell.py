@@ -10,6 +10,7 @@ from typing import Any
 import typer
 
 from ravine.cli.app import app
+from ravine.cli.verb import Interrupted
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import RavineError
 
@@ -36,6 +37,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         code = STOPPED
+    except Interrupted:
+        return STOPPED
     except BrokenPipeError:
         _forget_output()
         return BROKEN

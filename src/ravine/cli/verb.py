@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from typer.core import TyperGroup
@@ -13,7 +13,14 @@ from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadValue
 from ravine.records.folder import DEFAULT_ROOT, RECIPE, RunFolder
 
+if TYPE_CHECKING:
+    from ravine.fit.fit import Run
+
 LOOK = "How it looks"
+
+
+class Interrupted(Exception):
+    """A training was stopped and saved, and has said how to go on: nothing is left to say but the exit code."""
 
 
 class Group(TyperGroup):
@@ -58,6 +65,14 @@ def show_as(*, quiet: bool, plain: bool) -> Show:
     if quiet and plain:
         raise BadValue("--quiet and --plain: give one of the two.")
     return "quiet" if quiet else "plain" if plain else "auto"
+
+
+def ended(run: Run, *, open_report: bool) -> None:
+    """What fit and resume do at the end: show the page if asked to, or tell an interruption to the caller."""
+    if run.status == "interrupted":
+        raise Interrupted
+    if open_report:
+        open_page(run.report)
 
 
 def run_path(run: str) -> Path:
