@@ -48,7 +48,7 @@ def raw_of_pieces(
     Raises:
         BadData: Shapes, types or lengths that do not go together, no rows, no answers.
     """
-    if "" not in pieces and "train" not in pieces:
+    if options.need_target and "" not in pieces and "train" not in pieces:
         raise BadData(f"{owner}: there is no training part; got only {', '.join(map(repr, pieces))}.")
     pieces = {part: piece for part, piece in pieces.items() if part != "" or len(pieces) == 1}
     checked = {part: _checked(piece, f"{owner}: {part}" if part else owner, options) for part, piece in pieces.items()}

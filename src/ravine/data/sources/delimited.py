@@ -219,7 +219,9 @@ def _latin(content: bytes, position: int) -> str:
 
 
 def _distinct(path: Path, names: list[str]) -> list[str]:
-    """The names, those left empty by their number; each may occur once."""
+    """The names; each may occur once. An empty one becomes a number, or "index" where pandas writes its own."""
+    if names[0] == "" and "index" not in names:
+        names = ["index", *names[1:]]
     names = [name or f"column_{k + 1}" for k, name in enumerate(names)]
     for k, name in enumerate(names):
         if name in names[:k]:
@@ -247,8 +249,8 @@ def _lacks_names(frame: pl.DataFrame, names: list[str]) -> bool:
     """Whether the first line is data: its fields look like the values below them.
 
     A column of numbers with a number above it, or of text with one of its own values above it,
-    speaks for data; a word above numbers speaks for names. Evenly rising whole numbers (years,
-    0 1 2 …) are names.
+    speaks for data; a word above numbers or above few other words speaks for names, and so do
+    evenly rising whole numbers (years, 0 1 2 …). Most columns must speak.
     """
     import polars as pl
 
@@ -264,7 +266,7 @@ def _lacks_names(frame: pl.DataFrame, names: list[str]) -> bool:
                 votes.append(False)
         elif name and not column.dtype.is_numeric():
             votes.append(bool(re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", name)) or name.lower() in ("true", "false"))
-    if not votes or not all(votes):
+    if not all(votes) or 2 * len(votes) <= len(pairs):
         return False
     whole = [int(name) for name in names if name.isdecimal()]
     steps = {right - left for left, right in itertools.pairwise(whole)}

@@ -40,11 +40,11 @@ def read_idx(path: Path) -> NDArray[Any]:
         raise BadData(f"{path}: damaged gzip file ({error}). {_REMEDY}") from None
     except OSError as error:
         raise BadData(f"{path}: cannot be read ({error.strerror or error}).") from None
-    except MemoryError:
+    except (MemoryError, OverflowError):
         raise BadData(f"{path}: its header promises {shape} values, more than memory holds. {_REMEDY}") from None
     if len(data) != size:
-        fault = f"ends after {len(data)}" if len(data) < size else "goes on after"
-        raise BadData(f"{path}: {fault} of the {size} bytes its header promises for shape {shape}. {_REMEDY}")
+        fault = f"ends after {len(data)} of" if len(data) < size else "goes on after"
+        raise BadData(f"{path}: {fault} the {size} bytes its header promises for shape {shape}. {_REMEDY}")
     return np.frombuffer(data, kind).reshape(shape).astype(kind.newbyteorder("="), copy=False)
 
 
