@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from ravine.core.sources import Source
-from ravine.initialize.draws import normal_like
+from ravine.initialize.draws import normal_like, wide
 from ravine.initialize.scheme import Scheme, fans
 
 
@@ -26,8 +26,7 @@ def orthogonal(weight: Tensor, gain: float = 1.0, generator: Generator | None = 
     fans(weight)  # refuses what is no matrix
     with torch.no_grad():
         rows = weight.shape[0]
-        wide = torch.float64 if weight.dtype == torch.float64 else torch.float32
-        flat = normal_like(torch.empty(rows, weight[0].numel(), dtype=wide), 1.0, generator)
+        flat = normal_like(torch.empty(rows, weight[0].numel(), dtype=wide(weight)), 1.0, generator)
         tall = flat if rows >= flat.shape[1] else flat.T
         q, r = torch.linalg.qr(tall)
         q = q * torch.where(torch.diagonal(r) < 0, -1.0, 1.0)

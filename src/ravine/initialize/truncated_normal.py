@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ravine.core.sources import Source
-from ravine.initialize.draws import uniform_like
+from ravine.initialize.draws import uniform_like, wide
 from ravine.initialize.scheme import Scheme, fans
 
 KEPT = math.erf(2 / math.sqrt(2))
@@ -32,8 +32,10 @@ def truncated_normal(weight: Tensor, gain: float = 1.0, generator: Generator | N
     Source: Bradbury et al. 2018 (jax.nn.initializers.variance_scaling), after Klambauer et al. 2017.
     """
     with torch.no_grad():
-        cut = math.sqrt(2) * torch.erfinv(uniform_like(weight, KEPT, generator))
-        return cut * (gain / SHRUNK / math.sqrt(fans(weight).inward))
+        share = uniform_like(weight.new_empty(weight.shape, dtype=wide(weight), device="cpu"), KEPT, generator)
+        cut = math.sqrt(2) * torch.erfinv(share)  # in float32 at least: bfloat16 would round shares up to 1
+        values: Tensor = cut * (gain / SHRUNK / math.sqrt(fans(weight).inward))
+        return values.to(weight.device, weight.dtype)
 
 
 TRUNCATED_NORMAL = Scheme(
