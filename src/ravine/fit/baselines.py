@@ -12,9 +12,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812 (torch's own habit)
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ravine.core.shapes import InputShape
+from ravine.data.prepare import Preparation
 from ravine.data.task import Kind, Task
 from ravine.fit.evaluate.answers import Answers
 from ravine.fit.evaluate.measures import deciding
@@ -35,7 +36,10 @@ MOST_CODES = 50
 """Of a category, the commonest codes become columns of 0 and 1; the others share the column of none."""
 
 SECONDS = 5.0
-"""Once so much time has gone into a linear model, no further strength is tried."""
+"""Once half of so much time has gone into a linear model, no further strength is tried."""
+
+CHUNK = 4096
+"""Rows that are normalized at a time."""
 
 LOGISTIC_STRENGTHS = (0.003, 0.03, 0.3, 3.0)
 """C of scikit-learn's logistic regression, from the strongest regularization to the weakest."""
@@ -55,7 +59,7 @@ class FittedBaseline:
 
 def fit_baselines(
     fields: Sequence[Tensor],
-    shape: InputShape,
+    preparation: Preparation,
     task: Task,
     targets: NDArray[Any],
     *,
@@ -74,7 +78,7 @@ def fit_baselines(
 
     Args:
         fields: Raw fields of all rows, as `Preparation.fields` gives them.
-        shape: What they become once normalized.
+        preparation: Of the network: linear models see the same normalized fields.
         task: What is learned.
         targets: Encoded, all rows.
         train: Row numbers to fit on.
@@ -92,8 +96,8 @@ def fit_baselines(
         seconds=time.perf_counter() - began,
     )
     began = time.perf_counter()
-    drawn = _drawn(train, _num_features(shape) * max(1, task.outputs // 10), seed)
-    features = Features.of(fields, shape, drawn)
+    drawn = _drawn(train, _num_features(preparation.shape) * max(1, task.outputs // 10), seed)
+    features = Features.of(fields, preparation.normalizer(), preparation.shape, drawn)
     solve = {Kind.CLASSIFY: _logistic, Kind.REGRESS: _ridge, Kind.MULTI_LABEL: _logistic_each}[task.kind]
     asked = [features(fields, rows) for rows in (drawn, val, test)]
     outputs = solve(task, asked[0], targets[drawn], asked[1], targets[val], asked[2])
@@ -120,86 +124,75 @@ def baseline_section(fitted: Sequence[FittedBaseline], task: Task, *, seed: int 
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Raw fields as one matrix for a linear model, standardised on the rows it was measured on."""
+    """Normalized fields as one matrix for a linear model, standardised on the rows it was measured on."""
 
+    normalizer: nn.Module
     shape: InputShape
-    gaps: NDArray[np.int64]  # numeric columns in which something is missing
     codes: tuple[NDArray[np.int64], ...]  # of each category, the codes that become columns
     mean: Floats32
     std: Floats32
 
     @classmethod
-    def of(cls, fields: Sequence[Tensor], shape: InputShape, rows: Rows) -> Features:
+    def of(cls, fields: Sequence[Tensor], normalizer: nn.Module, shape: InputShape, rows: Rows) -> Features:
         """Measure commonest codes, means and standard deviations on `rows`."""
         codes: list[NDArray[np.int64]] = []
-        gaps = np.arange(0)
-        if shape.form == "table":
-            gaps = np.flatnonzero(fields[0][torch.from_numpy(rows)].isnan().any(0).numpy())
-            taken = fields[1][torch.from_numpy(rows)].numpy()
-            for column in range(taken.shape[1]):
-                values, counts = np.unique(taken[:, column], return_counts=True)
-                codes.append(np.sort(values[np.argsort(-counts, kind="stable")][:MOST_CODES]))
-        raw = _flat(fields, shape, gaps, tuple(codes), rows)
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a column that is missing throughout
-            mean = np.nan_to_num(np.nanmean(raw, 0, dtype=np.float64)) if len(raw) else np.zeros(raw.shape[1])
-            std = np.nan_to_num(np.nanstd(raw, 0, dtype=np.float64)) if len(raw) else np.ones(raw.shape[1])
-        std[std < 1e-12 * (1.0 + np.abs(mean))] = np.inf  # a constant column says nothing: 0 after division
-        return cls(shape, gaps, tuple(codes), mean.astype(np.float32), std.astype(np.float32))
+        for column in range(len(shape.cardinalities)):
+            values, counts = np.unique(fields[1][torch.from_numpy(rows), column].numpy(), return_counts=True)
+            codes.append(np.sort(values[np.argsort(-counts, kind="stable")][:MOST_CODES]))
+        raw = _flat(fields, normalizer, shape, tuple(codes), rows)
+        mean, std = raw.mean(0, dtype=np.float64), raw.std(0, dtype=np.float64)
+        std[std < 1e-6 * (1.0 + np.abs(mean))] = np.inf  # a constant column says nothing: 0 after division
+        return cls(normalizer, shape, tuple(codes), mean.astype(np.float32), std.astype(np.float32))
 
     def __call__(self, fields: Sequence[Tensor], rows: Rows) -> Floats32:
-        """The matrix of `rows`, (rows, features): missing numbers are the mean, and marked in columns of their own."""
-        values = (_flat(fields, self.shape, self.gaps, self.codes, rows) - self.mean) / self.std
-        values = np.clip(np.nan_to_num(values, nan=0.0, posinf=20.0, neginf=-20.0), -20.0, 20.0)
-        matrix: Floats32 = values.astype(np.float32)
+        """The matrix of `rows`, (rows, features)."""
+        matrix: Floats32 = (_flat(fields, self.normalizer, self.shape, self.codes, rows) - self.mean) / self.std
         return matrix
 
 
 def _flat(
-    fields: Sequence[Tensor],
-    shape: InputShape,
-    gaps: NDArray[np.int64],
-    codes: tuple[NDArray[np.int64], ...],
-    rows: Rows,
+    fields: Sequence[Tensor], normalizer: nn.Module, shape: InputShape, codes: tuple[NDArray[np.int64], ...], rows: Rows
 ) -> Floats32:
-    where = torch.from_numpy(np.ascontiguousarray(rows))
-    if shape.form == "table":
-        numbers = fields[0][where].float().numpy()
-        taken = fields[1][where].numpy()
-        marks = [(taken[:, [j]] == known).astype(np.float32) for j, known in enumerate(codes)]
-        return np.concatenate([numbers, np.isnan(numbers[:, gaps]).astype(np.float32), *marks], 1)
+    """Numbers as they are, categories as columns of 0 and 1, pictures and sequences flattened: (rows, features)."""
+    parts = [np.zeros((0, _num_features(shape, codes)), dtype=np.float32)]
+    for start in range(0, len(rows), CHUNK):
+        where = torch.from_numpy(rows[start : start + CHUNK])
+        with torch.inference_mode():
+            given = normalizer(*(field[where] for field in fields))
+            first = _shrunk(given[0]) if shape.form == "image" else given[0]
+        numbers = first.flatten(1)[:, :MOST_FEATURES].float().numpy()
+        marks = [(given[1][:, [j]].numpy() == known).astype(np.float32) for j, known in enumerate(codes)]
+        parts.append(np.concatenate([numbers, *marks], 1))
+    return np.concatenate(parts)
+
+
+def _shrunk(images: Tensor) -> Tensor:
+    """Large pictures, (rows, channels, height, width), averaged down to at most `MOST_FEATURES` numbers."""
+    height, width = _pixels(images.shape[1], images.shape[2], images.shape[3])
+    return images if (height, width) == images.shape[2:] else F.adaptive_avg_pool2d(images, (height, width))
+
+
+def _pixels(channels: int, height: int, width: int) -> tuple[int, int]:
+    shrink = max(1.0, (channels * height * width / MOST_FEATURES) ** 0.5)
+    return max(1, int(height / shrink)), max(1, int(width / shrink))
+
+
+def _num_features(shape: InputShape, codes: Sequence[NDArray[np.int64]] | None = None) -> int:
+    """Columns of the matrix; before codes are measured, as many as there may be."""
     if shape.form == "image":
-        return _pixels(fields[0], where)
-    flat: Floats32 = fields[0][where].float().flatten(1).numpy()
-    return flat[:, :MOST_FEATURES]
-
-
-def _pixels(images: Tensor, where: Tensor, chunk: int = 4096) -> Floats32:
-    """Flattened pixels, (rows, features); large pictures averaged down to at most `MOST_FEATURES` numbers."""
-    _, channels, height, width = images.shape
-    shrink = (channels * height * width / MOST_FEATURES) ** 0.5
-    size = (height, width) if shrink <= 1 else (max(1, int(height / shrink)), max(1, int(width / shrink)))
-    if not len(where):
-        return np.zeros((0, channels * size[0] * size[1]), dtype=np.float32)
-    parts = []
-    for start in range(0, len(where), chunk):
-        part = images[where[start : start + chunk]].float()
-        parts.append((part if shrink <= 1 else F.adaptive_avg_pool2d(part, size)).flatten(1))
-    pixels: Floats32 = torch.cat(parts).numpy()
-    return pixels
-
-
-def _num_features(shape: InputShape) -> int:
-    if shape.form == "table":
-        return max(1, 2 * shape.numeric + sum(min(size, MOST_CODES) for size in shape.cardinalities))
-    if shape.form == "image":
-        return min(MOST_FEATURES, shape.channels * shape.height * shape.width)
-    return min(MOST_FEATURES, shape.length * shape.features)
+        height, width = _pixels(shape.channels, shape.height, shape.width)
+        return shape.channels * height * width
+    if shape.form == "sequence":
+        return min(MOST_FEATURES, shape.length * shape.features)
+    sizes = (
+        [min(size, MOST_CODES) for size in shape.cardinalities] if codes is None else [len(known) for known in codes]
+    )
+    return min(MOST_FEATURES, shape.numeric) + sum(sizes)
 
 
 def _drawn(train: Rows, features: int, seed: int) -> Rows:
     """Training rows, all or as many at random as the bound on cells allows."""
-    most = max(500, MOST_CELLS // features)
+    most = max(500, MOST_CELLS // max(1, features))
     if len(train) <= most:
         return train
     return np.sort(np.random.default_rng(seed).choice(train, most, replace=False))

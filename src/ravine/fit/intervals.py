@@ -43,7 +43,8 @@ def wilson(successes: int, trials: int, confidence: float = 0.95) -> Bounds:
     stretch = 1.0 + z * z / trials
     centre = (share + z * z / (2 * trials)) / stretch
     half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials)) / stretch
-    return Bounds(max(0.0, centre - half), min(1.0, centre + half))
+    # At the ends of the scale the formula is exact, and rounding must not say otherwise.
+    return Bounds(0.0 if successes == 0 else centre - half, 1.0 if successes == trials else centre + half)
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
@@ -61,6 +62,26 @@ def mcnemar(only_first: int, only_second: int) -> float:
 
     discordant = only_first + only_second
     return float(binomtest(only_first, discordant).pvalue) if discordant else 1.0
+
+
+def paired_shares(only_first: int, only_second: int, rows: int, confidence: float = 0.95) -> Bounds:
+    """Interval of the difference of two shares right, first less second, on the same rows.
+
+        b, c ← b + ½, c + ½      n ← n + 2
+        d = (b − c)/n            half = z·√(b + c − (b − c)²/n)/n
+
+    Args:
+        only_first: b, rows that only the first has right.
+        only_second: c, rows that only the second has right.
+        rows: n, all rows.
+        confidence: Share of such intervals that hold the truth.
+
+    Source: Agresti & Min 2005, "Simple improved confidence intervals for comparing matched proportions".
+    """
+    b, c, n = only_first + 0.5, only_second + 0.5, rows + 2.0
+    half = normal_quantile(0.5 + confidence / 2) * math.sqrt(b + c - (b - c) ** 2 / n) / n
+    difference = (b - c) / n
+    return Bounds(max(-1.0, difference - half), min(1.0, difference + half))
 
 
 class Bootstrap:

@@ -67,7 +67,8 @@ class Model:
         network: Raw fields → outputs.
         task: What was learned.
         preparation: Raw rows → raw fields.
-        built: How the body is built again: the arguments of `ravine.models.build`.
+        built: How the body is built again: "name", "shape" (JSON), "outputs" and what else
+            `ravine.models.build` is told.
         extra: What was measured on validation rows: "temperature" (classes and labels),
             "half_width" (regression, one per target, on the standardised scale), "coverage".
     """
@@ -160,7 +161,7 @@ class Model:
         # Rows are prepared many batches at a time: reading a table has a price per call.
         for start in range(0, len(rows), batch_size * 8):
             fields = self.preparation.fields(inputs, rows[start : start + batch_size * 8])
-            yield from zip(*(column.split(batch_size) for column in fields), strict=True)
+            yield from zip(*(torch.split(column, batch_size) for column in fields), strict=True)
 
 
 def calibrate(task: Task, outputs: NDArray[np.float32], target: NDArray[Any]) -> dict[str, Any]:

@@ -57,13 +57,15 @@ def permutation_importance(model: Model, raw: Raw, rows: NDArray[np.int64], *, s
     def drop(sums: Floats) -> Floats:
         pieces = np.split(sums, sums.shape[-1] // width, axis=-1)
         shuffled = np.mean([measure.of_sums(piece) for piece in pieces[1:]], axis=0)
-        lost: Floats = sign * (measure.of_sums(pieces[0]) - shuffled)
-        return lost
+        lost = sign * (measure.of_sums(pieces[0]) - shuffled)
+        # What rounding leaves of no difference is no difference; the deciding metrics are of order 1.
+        kept: Floats = np.where(np.abs(lost) < 1e-12, 0.0, lost)
+        return kept
 
     found = []
-    for column, name in enumerate(names):
+    for name in names:
         orders = [generator.permutation(len(asked)) for _ in range(SHUFFLES)]
-        outputs = model.outputs(_shuffled(sample, column, orders))
+        outputs = model.outputs(_shuffled(sample, name, orders))
         parts = [measure.parts(boot, model.answers(said, target)) for said in np.split(outputs, SHUFFLES)]
         together = np.concatenate([whole, *parts], 1)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
@@ -75,13 +77,9 @@ def permutation_importance(model: Model, raw: Raw, rows: NDArray[np.int64], *, s
 
 
 def _columns(inputs: Inputs, model: Model) -> list[str]:
-    """Raw columns by name, those the model reads."""
-    if isinstance(inputs, Table):
-        return list(inputs.frame.columns)
-    if isinstance(inputs, Arrays) and inputs.values.ndim == 2:
-        names = list(model.preparation.feature_names)
-        width = inputs.values.shape[1]
-        return names if len(names) == width else [f"feature {number}" for number in range(width)]
+    """Raw columns that the model reads, by name."""
+    if isinstance(inputs, Table) or (isinstance(inputs, Arrays) and inputs.values.ndim == 2):
+        return list(model.preparation.feature_names)
     return []
 
 
@@ -92,12 +90,13 @@ def _taken(inputs: Inputs, rows: NDArray[np.int64]) -> Table | Arrays:
     return Arrays(inputs.values[rows])
 
 
-def _shuffled(sample: Table | Arrays, column: int, orders: list[NDArray[np.int64]]) -> Table | Arrays:
+def _shuffled(sample: Table | Arrays, column: str, orders: list[NDArray[np.int64]]) -> Table | Arrays:
     """The sample once for each order, below each other, with one column in that order."""
     order, straight = np.concatenate(orders), np.tile(np.arange(len(sample)), len(orders))
     if isinstance(sample, Table):
         frame = sample.frame[straight]
-        return Table(frame.with_columns(sample.frame.to_series(column).gather(order)))
+        return Table(frame.with_columns(sample.frame[column].gather(order)))
     values = sample.values[straight]
-    values[:, column] = sample.values[order, column]
+    place = int(column.removeprefix("x"))  # arrays name their features x0, x1, …
+    values[:, place] = sample.values[order, place]
     return Arrays(values)

@@ -46,7 +46,7 @@ def residuals(answers: Answers, half_width: tuple[float, ...] | None, *, seed: i
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
     truth, predicted = answers.values_true[rows, 0], answers.values[rows, 0]
     finite = np.isfinite(predicted)
-    found = Residuals(truth=truth[finite].tolist(), predicted=predicted[finite].tolist())
+    found = Residuals(truth=truth[finite].tolist(), predicted=predicted[finite].tolist(), log=answers.task.log)
     if half_width is None:
         return found
     error = np.abs(answers.outputs.astype(np.float64) - answers.target.astype(np.float64))

@@ -32,7 +32,7 @@ def scores(answers: Answers, boot: Bootstrap) -> list[Score]:
     found.append(_area_score("auroc", list(areas.values())))
     if answers.task.kind is Kind.CLASSIFY:
         error = calibration(answers).expected_error
-        return [*found, Score(name="calibration_error", value=error, higher_is_better=False)]
+        return [*found, Score(name="ece", value=error, higher_is_better=False)]
     for label, name in enumerate(answers.task.classes[:MOST_LABELS]):
         found.append(score(label_f1(label, name), answers, boot))
         if label in areas:

@@ -10,7 +10,7 @@ from ravine.data.task import Kind
 from ravine.fit.baselines import FittedBaseline
 from ravine.fit.evaluate.answers import Answers
 from ravine.fit.evaluate.measures import deciding
-from ravine.fit.intervals import Bootstrap, mcnemar
+from ravine.fit.intervals import Bootstrap, Bounds, mcnemar, paired_shares
 
 _WORDS = {"accuracy": "accuracy", "r2": "R²", "r2_log": "R² of the logarithm", "f1": "macro F1"}
 
@@ -29,20 +29,12 @@ def verdict(answers: Answers, baselines: Sequence[FittedBaseline], boot: Bootstr
         return f"The network reaches {name} {told} on {len(answers):,} test rows; no baseline was fitted."
     rivals = [(measure.value(boot, rival.answers), rival) for rival in baselines]
     best, rival = max(rivals, key=lambda pair: pair[0] if np.isfinite(pair[0]) else -np.inf)
-    gain, bounds = measure.gain(boot, answers, rival.answers)
-    ends = [] if bounds is None else [_gap(measure.name, end) for end in bounds]
-    evidence = [f"difference {' to '.join(ends)}"] if ends else []
-    if answers.task.kind is Kind.CLASSIFY:
-        mine = answers.choice == answers.classes_true
-        theirs = rival.answers.choice == answers.classes_true
-        p = mcnemar(int((mine & ~theirs).sum()), int((theirs & ~mine).sum()))
-        beyond = p < 0.05
-        evidence.append(f"McNemar p {_small(p)}")
-    else:
-        beyond = bounds is not None and not bounds.low <= 0.0 <= bounds.high
-    against = (
-        f"{name} {told} against {_told(measure.name, best)} for {rival.name} on the same {len(answers):,} test rows"
-    )
+    gain, bounds, p = _compared(answers, rival.answers, boot)
+    beyond = p < 0.05 if p is not None else bounds is not None and not bounds.low <= 0.0 <= bounds.high
+    evidence = [] if bounds is None else [f"difference {_gap(measure.name, bounds)}"]
+    evidence += [] if p is None else [f"McNemar p {_small(p)}"]
+    theirs = _told(measure.name, best)
+    against = f"{name} {told} against {theirs} for {rival.name} on the same {len(answers):,} test rows"
     if not np.isfinite(gain):
         return f"The network cannot be compared with the baselines: {against}."
     if not beyond:
@@ -55,12 +47,25 @@ def verdict(answers: Answers, baselines: Sequence[FittedBaseline], boot: Bootstr
     return f"The network is {judgement}: {against}{told_evidence}."
 
 
+def _compared(answers: Answers, rival: Answers, boot: Bootstrap) -> tuple[float, Bounds | None, float | None]:
+    """How much better than the rival, the 95% interval of it, and McNemar's p-value for classes."""
+    if answers.task.kind is not Kind.CLASSIFY:
+        gain, bounds = deciding(answers.task).gain(boot, answers, rival)
+        return gain, bounds, None
+    mine, theirs = answers.choice == answers.classes_true, rival.choice == rival.classes_true
+    only_mine, only_theirs = int((mine & ~theirs).sum()), int((theirs & ~mine).sum())
+    gain = (only_mine - only_theirs) / len(answers)
+    return gain, paired_shares(only_mine, only_theirs, len(answers)), mcnemar(only_mine, only_theirs)
+
+
 def _told(metric: str, value: float) -> str:
     return f"{100 * value:.1f}%" if metric == "accuracy" else f"{value:.3f}"
 
 
-def _gap(metric: str, value: float) -> str:
-    return f"{100 * value:+.1f} points" if metric == "accuracy" else f"{value:+.3f}"
+def _gap(metric: str, ends: Bounds) -> str:
+    if metric == "accuracy":
+        return f"{100 * ends.low:+.1f} to {100 * ends.high:+.1f} points"
+    return f"{ends.low:+.3f} to {ends.high:+.3f}"
 
 
 def _small(p: float) -> str:
