@@ -84,6 +84,7 @@ class TensorBatches:
         rank: This process among `world`.
         world: Number of processes; each takes every `world`-th row of a piece.
         device: Where batches go; None leaves them where the fields are.
+        subset: Row numbers that take part, int64; None for all. Nothing is copied.
     """
 
     def __init__(
@@ -98,19 +99,21 @@ class TensorBatches:
         rank: int = 0,
         world: int = 1,
         device: torch.device | None = None,
+        subset: Tensor | None = None,
     ) -> None:
         if order not in ORDERS:
             raise BadValue(refusal("batches", "order", f"be one of {', '.join(ORDERS)}", order))
         if batch_size < 1 or pieces < 1 or pieces > batch_size:
             raise BadValue(refusal("batches", "batch_size", f"be at least {max(pieces, 1)}", batch_size))
-        self.rows = len(target)
+        self.rows = len(target) if subset is None else len(subset)
         if self.rows == 0:
             raise BadData("batches: there are no rows to train on.")
         for field in fields:
-            if len(field) != self.rows:
-                raise BadData(f"batches: inputs have {len(field)} rows, the target {self.rows}; they must agree.")
+            if len(field) != len(target):
+                raise BadData(f"batches: inputs have {len(field)} rows, the target {len(target)}; they must agree.")
         self.fields = tuple(fields)
         self.target = target
+        self.subset = subset
         self.batch_size = min(batch_size, self.rows)
         self.order = order
         self.seed = seed
@@ -127,6 +130,8 @@ class TensorBatches:
         if replayed is not None:
             replayed()
         rows = row_order(self.rows, self.order, self.seed, epoch)
+        if self.subset is not None:
+            rows = self.subset[rows]
         steps = torch.split(rows[start * self.batch_size :], self.batch_size)
         if self.pieces == self.world == 1:
             # The hot path: whole steps, and fields and target gathered with nothing in between.

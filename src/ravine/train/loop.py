@@ -63,7 +63,7 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
         trainer.samples += len(target)
         if not ends_step:
             continue
-        if clip_norm is not None:
+        if clip_norm != "none":
             torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
         lr = base_lr * schedule(trainer.step)
         for group, scale in zip(groups, scales, strict=True):

@@ -13,6 +13,7 @@ from ravine.core.errors import BadRun, BadValue, Faults
 from ravine.core.time import Length
 
 Auto = Literal["auto"]
+Off = Literal["none"]
 
 
 class Choices(BaseModel):
@@ -68,17 +69,23 @@ class TrainChoices(Choices):
     minutes: Annotated[float, Field(gt=0)] | None = Field(None, description="stop after so long, schedule fitted to it")
     batch_size: Annotated[int, Field(gt=0)] | Auto = Field("auto", description="128, less on small data")
     accumulate: int = Field(1, ge=1, description="mini-batches a step")
-    clip_norm: Annotated[float, Field(gt=0)] | None = Field(1.0, description="largest norm of the gradient")
+    clip_norm: Annotated[float, Field(gt=0)] | Off = Field(1.0, description="largest norm of the gradient, or none")
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"
     augment: Literal["auto", "none", "light"] = "auto"
     mixup: Annotated[float, Field(ge=0)] | Auto = "auto"
     average: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
         "auto", description="decay of the weight average; 0: none"
     )
-    patience: Annotated[int, Field(gt=0)] | Auto | None = Field(
+    patience: Annotated[int, Field(gt=0)] | Auto | Off = Field(
         "auto", description="epochs without gain before stopping"
     )
     order: Literal["shuffle", "replacement", "fixed"] = "shuffle"
+
+    @field_validator("clip_norm", "patience", mode="before")
+    @classmethod
+    def _off(cls, value: Any) -> Any:
+        """None means "none": TOML has no null."""
+        return "none" if value is None else value
 
     @field_validator("warmup")
     @classmethod

@@ -241,7 +241,8 @@ class Trainer:
         patience = choices.patience
         if patience == "auto":
             patience = max(5, math.ceil(PATIENCE_SHARE * self.total_steps / per_epoch))
-        self.keeper = BestKeeper(higher_is_better=False, patience=patience if self.validation is not None else None)
+        watches = isinstance(patience, int) and self.validation is not None
+        self.keeper = BestKeeper(higher_is_better=False, patience=int(patience) if watches else None)
 
     def _steps_that_fit(self, seconds: float) -> int:
         """Steps that end in time, evaluation (a third of a step's work a row) and the rest counted in."""

@@ -1,0 +1,422 @@
+"""The main job, step by step; each step is shown, and written into the record as it finishes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import nn
+
+from ravine.core.errors import BadRun, BadValue, RavineError
+from ravine.core.files import write_json, write_whole
+from ravine.data.audit import audit
+from ravine.data.batches import TensorBatches
+from ravine.data.infer import infer_task
+from ravine.data.prepare import prepare
+from ravine.data.provided import Provided
+from ravine.data.raw import Raw
+from ravine.data.sources.opening import open_source
+from ravine.data.split import split_rows
+from ravine.data.summary import data_section
+from ravine.data.task import Kind, encode_targets, fit_target
+from ravine.diagnose.doctor import examine
+from ravine.fit.baselines import baseline_section, fit_baselines
+from ravine.fit.evaluate.evaluate import evaluate
+from ravine.fit.fingerprint import fingerprint
+from ravine.fit.model import Model, calibrate
+from ravine.fit.model_folder import save_model
+from ravine.fit.network import Network
+from ravine.fit.resolve import resolved, training_choices
+from ravine.fit.transform import batch_transform
+from ravine.initialize import find_head, output_bias
+from ravine.models import advise, build, describe
+from ravine.records.environment import environment
+from ravine.records.finding import Finding, write_findings
+from ravine.records.folder import RunFolder
+from ravine.records.results import (
+    BaselineSection,
+    Layer,
+    ModelSection,
+    PrepareSection,
+    Results,
+    SplitSection,
+    TrainSection,
+)
+from ravine.report.page import write_report
+from ravine.report.text import summary
+from ravine.train.losses import loss_of
+from ravine.train.machine import Machine
+from ravine.train.metrics import epoch_metrics
+from ravine.train.outcome import Outcome
+from ravine.train.recipe import Recipe
+from ravine.train.show import Show
+from ravine.train.trainer import Trainer
+
+Status = Literal["running", "done", "interrupted", "failed"]
+
+
+class Job:
+    """One run of `ravine fit`, from opening the source to the report.
+
+    Args:
+        recipe: Every choice; what is "auto" is filled in on the way.
+        machine: Processes and devices, launched. All processes do the same; the first one speaks
+            and writes.
+        show: What the person sees.
+        given: Data in memory, when the source is no name or path.
+        own_model: A network of the caller's own.
+        run_dir: Folder of the run; None makes one.
+        resumes: Go on in `run_dir`.
+    """
+
+    def __init__(
+        self,
+        *,
+        recipe: Recipe,
+        machine: Machine,
+        show: Show,
+        given: Any = None,
+        own_model: nn.Module | None = None,
+        run_dir: Path | None = None,
+        resumes: bool = False,
+    ) -> None:
+        self.recipe, self.machine, self.show = recipe, machine, show
+        self.given, self.own_model, self.resumes = given, own_model, resumes
+        if given is None and not recipe.data.source:
+            raise BadValue("fit: no source of data. Name one: ravine fit digits, or a file or folder.")
+        self.folder = self._folder(run_dir)
+        self.results = Results()
+        self.findings: list[Finding] = []
+        self.model: Model | None = None
+
+    def run(self) -> tuple[Outcome | None, Status]:
+        """Do all of it; the record says how far it came, whatever happens."""
+        try:
+            self._begin()
+            outcome = self._steps()
+        except BaseException as error:
+            stopped = isinstance(error, KeyboardInterrupt)
+            self._conclude("interrupted" if stopped else "failed", quietly=True)
+            raise
+        status: Status = "interrupted" if outcome.interrupted else "done"
+        self._conclude(status)
+        return outcome, status
+
+    # ---- steps --------------------------------------------------------------------------------
+
+    def _steps(self) -> Outcome:
+        source = self._open()
+        if isinstance(source, Provided):
+            from ravine.fit.ready_made import train_ready_made
+
+            return train_ready_made(self, source)
+        raw, recipe = source, self.recipe
+        task = infer_task(raw, override=recipe.data.task, log_target=recipe.data.log_target)
+        split = split_rows(raw, task, **recipe.split.model_dump(), seed=recipe.seed)
+        section = data_section(raw, task, split.train)
+        self.keep("data", _data_words(section), data=section)
+
+        self._found([*raw.findings, *audit(raw, task, split)])
+        sizes = f"{len(split.train):,} train, {len(split.val):,} validation, {len(split.test):,} test"
+        self.keep(
+            "split",
+            f"{sizes} ({split.how})",
+            split=SplitSection(how=split.how, train=len(split.train), val=len(split.val), test=len(split.test)),
+        )
+
+        assert raw.targets is not None
+        task = fit_target(task, raw.targets, split.train)
+        preparation = prepare(raw.inputs, split.train)
+        fields = preparation.fields(raw.inputs)
+        encoded = encode_targets(task, raw.targets)
+        target = torch.from_numpy(encoded)
+        steps = preparation.describe()
+        self.keep("prepare", "; ".join(steps), prepare=PrepareSection(steps=steps))
+        self._check_same_data(fields, target)
+
+        built = build(
+            recipe.model.name,
+            preparation.shape,
+            task.outputs,
+            rows=len(split.train),
+            width=recipe.model.width,
+            depth=recipe.model.depth,
+            dropout=recipe.model.dropout,
+            activation=recipe.model.activation,
+            seed=recipe.seed,
+            task_kind=task.kind.value,
+        )
+        body = self.own_model if self.own_model is not None else built.module
+        advice = advise(built.name, preparation.shape.form, len(split.train), task.outputs, task.kind.value)
+        self.settle(resolved(recipe, advice, built.name))
+        recipe = self.recipe
+        bias = self._start_at_average(body, task, encoded[split.train])
+        network = Network(preparation.normalizer(), body)
+        parameters = sum(parameter.numel() for parameter in body.parameters())
+        sample = tuple(field[torch.from_numpy(split.train[:2])] for field in fields)
+        name = built.name if self.own_model is None else type(body).__name__
+        reason = built.reason if self.own_model is None else "given"
+        self.keep(
+            "model",
+            f"{name}, {parameters:,} parameters: {reason}",
+            model=ModelSection(
+                name=name,
+                reason=reason,
+                parameters=parameters,
+                layers=[
+                    Layer(name=layer.name, type=layer.type, output=layer.output, parameters=layer.parameters)
+                    for layer in describe(network, *sample)
+                ],
+                initialization=f"{built.initialization}; {bias}" if self.own_model is None else bias,
+            ),
+        )
+
+        rivals = []
+        if self.machine.speaks and len(split.test):
+            rivals = fit_baselines(
+                fields,
+                preparation,
+                task,
+                encoded,
+                train=split.train,
+                val=split.val,
+                test=split.test,
+                seed=recipe.seed,
+            )
+            found = baseline_section(rivals, task, seed=recipe.seed)
+            self.keep("baselines", _baseline_words(found), baselines=found)
+
+        def part(rows: Any, order: Any, batch_size: int, pieces: int = 1) -> TensorBatches:
+            return TensorBatches(
+                fields,
+                target,
+                batch_size=batch_size,
+                order=order,
+                seed=recipe.seed,
+                pieces=pieces,
+                rank=self.machine.rank,
+                world=self.machine.world,
+                device=self.machine.device,
+                subset=torch.from_numpy(rows),
+            )
+
+        size = recipe.train.batch_size
+        assert size != "auto"
+        transform, words = batch_transform(recipe.train, preparation.shape, task)
+        smoothing = recipe.train.label_smoothing
+        assert smoothing != "auto"
+        if smoothing and task.kind is not Kind.REGRESS:
+            words.append(f"label smoothing {smoothing:g}")
+        trainer = Trainer(
+            network,
+            loss_of(task.kind, smoothing),
+            metrics=lambda outputs, wanted: epoch_metrics(task, outputs, wanted),
+            watch=f"val_{task.metric}" if len(split.val) else None,
+            validation_loss=loss_of(task.kind),
+            transform=transform,
+            run_dir=self.folder.path,
+            resume=self.resumes,
+            seed=recipe.seed,
+            machine=self.machine,
+            **training_choices(recipe),
+        )
+        outcome = self.train(
+            trainer,
+            part(split.train, recipe.train.order, size, recipe.train.accumulate),
+            part(split.val, "sequential", 4 * size) if len(split.val) else None,
+            words,
+        )
+        if outcome.interrupted or not self.machine.speaks:
+            return outcome
+
+        model = Model(
+            network=network,
+            task=task,
+            preparation=preparation,
+            built={
+                "name": name,
+                "rows": len(split.train),
+                **recipe.model.model_dump(exclude={"name"}),
+                "seed": recipe.seed,
+                "task_kind": task.kind.value,
+            },
+        )
+        if len(split.val):
+            seen = model.outputs(raw, split.val)
+            model.extra.update(calibrate(task, seen, encoded[split.val]))
+        self.model = model
+        if self.own_model is None:
+            save_model(self.folder.model, model)
+        if len(split.test):
+            test = evaluate(model, raw, split.test, baselines=rivals, seed=recipe.seed)
+            self.keep("test", test.verdict, test=test)
+        return outcome
+
+    def train(self, trainer: Trainer, train: Any, validate: Any, regularization: list[str]) -> Outcome:
+        """Train and keep the section of it; shared with networks and loaders that come ready-made."""
+        if "tensorboard" in self.recipe.keep.log and self.machine.speaks:
+            from ravine.train.tensorboard import log_to_tensorboard
+
+            log_to_tensorboard(trainer, self.folder.path / "tensorboard")
+        trainer.on("start", self._say_plan)
+        self.show.attach(trainer)
+        outcome = trainer.fit(train, validate)
+        choices = trainer.choices
+        decay = f", weight decay {choices.weight_decay:g}" if choices.weight_decay != "auto" else ""
+        words = [*regularization]
+        if choices.average != "auto" and choices.average > 0:
+            words.append(f"moving average of the weights, decay {choices.average:g}")
+        if choices.clip_norm != "none":
+            words.append(f"gradient norm at most {choices.clip_norm:g}")
+        section = TrainSection(
+            optimizer=f"{choices.optimizer}, peak rate {trainer.base_lr:g}{decay}, batches of {trainer.batch_size}",
+            schedule=f"{choices.schedule} after a warmup of {choices.warmup}, {trainer.epochs:.4g} epochs",
+            epochs=outcome.epochs,
+            best_epoch=outcome.best_epoch,
+            steps=outcome.steps,
+            stopped_by=outcome.stopped_by,
+            seconds=outcome.seconds,
+            samples_per_second=outcome.samples_per_second,
+            regularization=words,
+            device=str(self.machine.device),
+            metric=outcome.watched,
+            best_value=outcome.best,
+        )
+        self.keep("train", _train_words(section), train=section)
+        self._found(examine(outcome.history))
+        return outcome
+
+    # ---- record -------------------------------------------------------------------------------
+
+    def _folder(self, run_dir: Path | None) -> RunFolder:
+        if self.resumes:
+            assert run_dir is not None
+            return RunFolder(run_dir)
+        name = self.recipe.data.source or "data"
+        made = RunFolder.create(name, run_dir) if self.machine.speaks else None
+        folder: RunFolder = self.machine.from_first(made)
+        return folder
+
+    def _begin(self) -> None:
+        if not self.resumes:
+            self._write_recipe()
+        if self.machine.speaks:
+            facts = environment()
+            facts["torch"] = _torch_facts(self.machine.device)
+            write_json(self.folder.environment, facts)
+            self.results.write(self.folder.results)
+        self.show.step("run", str(self.folder.path))
+
+    def settle(self, recipe: Recipe) -> None:
+        """Go on with `recipe`, in which nothing that matters is "auto" any more, and write it down."""
+        self.recipe = recipe
+        self._write_recipe()
+
+    def _write_recipe(self) -> None:
+        if self.machine.speaks:
+            write_whole(self.folder.recipe, self.recipe.to_toml())
+
+    def _open(self) -> Raw | Provided:
+        data = self.recipe.data
+        return open_source(
+            self.given if self.given is not None else data.source,
+            target=data.target,
+            drop=data.drop,
+            id=data.id,
+            group=data.group,
+            time=data.time,
+            delimiter=data.delimiter,
+            image_size=data.image_size,
+        )
+
+    def keep(self, title: str, words: str, **sections: Any) -> None:
+        """Show a step and write its section."""
+        self.results = self.results.with_section(**sections)
+        if self.machine.speaks:
+            self.results.write(self.folder.results)
+        self.show.step(title, words)
+
+    def _found(self, findings: list[Finding]) -> None:
+        self.findings += findings
+        for finding in findings:
+            self.show.finding(finding)
+        if self.machine.speaks:
+            write_findings(self.folder.findings, self.findings)
+
+    def _say_plan(self, trainer: Trainer) -> None:
+        assert trainer.plan is not None
+        self.keep("plan", f"{trainer.plan.choice}: {trainer.plan.reason}", plan=trainer.plan)
+
+    def _conclude(self, status: Status, *, quietly: bool = False) -> None:
+        """Write the status and the report; `quietly` when an error is already on its way to the person."""
+        if not self.machine.speaks:
+            return
+        self.results = self.results.with_section(status=status)
+        try:
+            self.results.write(self.folder.results)
+            write_report(self.folder)
+        except (RavineError, OSError):
+            if not quietly:
+                raise
+            return
+        if not quietly:
+            self.show.close(summary(self.folder))
+
+    def _check_same_data(self, fields: tuple[torch.Tensor, ...], target: torch.Tensor) -> None:
+        """A resumed run must see the rows it began with: their fingerprint is part of the record."""
+        if not self.machine.speaks:
+            return
+        now = fingerprint((*fields, target))
+        path = self.folder.path / "data.sha256"
+        if self.resumes and path.exists() and path.read_text(encoding="utf-8").strip() != now:
+            raise BadRun(
+                f"{self.folder.path}: the data of this run have changed since it began. "
+                "Put them back as they were, or start anew with ravine fit."
+            )
+        write_whole(path, now + "\n")
+
+    def _start_at_average(self, body: nn.Module, task: Any, encoded: Any) -> str:
+        """The head's first bias: what is true on average."""
+        head = find_head(body, task.outputs)
+        average = torch.from_numpy(encoded)
+        match task.kind:
+            case Kind.CLASSIFY:
+                return output_bias(head, class_frequencies=torch.bincount(average, minlength=task.outputs).double())
+            case Kind.MULTI_LABEL:
+                return output_bias(head, label_frequencies=average.double().mean(0))
+            case _:
+                return output_bias(head, target_mean=average.double().mean(0))
+
+
+def _data_words(section: Any) -> str:
+    what = {"table": "rows", "image": "images", "sequence": "sequences"}[section.form]
+    shape = f" of {section.shape}" if section.shape else ""
+    classes = f", {len(section.classes)} classes" if section.classes else ""
+    learned = f"{section.task} {section.target}{classes} ({section.task_reason})"
+    return f"{section.name}: {section.rows:,} {what}{shape}; {learned}"
+
+
+def _baseline_words(section: BaselineSection) -> str:
+    parts = []
+    for baseline in section.baselines:
+        score = next((score for score in baseline.scores if score.name == section.metric), None)
+        if score is not None and score.value is not None:
+            parts.append(f"{baseline.name} {score.value:.4g}")
+    return f"test {section.metric}: {', '.join(parts)}"
+
+
+def _train_words(section: TrainSection) -> str:
+    best = f", best at epoch {section.best_epoch}" if section.best_epoch else ""
+    return (
+        f"{section.epochs} epochs in {section.seconds:.1f} s ({section.samples_per_second:,.0f} rows/s){best}; "
+        f"ended by {section.stopped_by}"
+    )
+
+
+def _torch_facts(device: torch.device) -> dict[str, Any]:
+    facts: dict[str, Any] = {"version": torch.__version__, "threads": torch.get_num_threads(), "device": str(device)}
+    if device.type == "cuda":
+        facts["gpu"] = torch.cuda.get_device_name(device)
+        facts["cuda"] = torch.version.cuda
+    return facts
