@@ -48,7 +48,7 @@ bench: $(VENV)/.test $(VENV)/.bench  ## measure the trainer beside a bare loop, 
 
 docs: $(VENV)/.docs  ## build the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
-	@echo "open site/index.html"
+	@echo "open site/index.html, or with search: $(BIN)/mkdocs serve"
 
 clean:  ## remove what was built, .venv and all caches; runs stay
 	rm -rf $(VENV) site dist build .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
