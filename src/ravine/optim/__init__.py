@@ -8,7 +8,39 @@ from ravine.optim.driver import RuleOptimizer
 from ravine.optim.groups import param_groups
 
 SGD = CLASSES["SGD"]
+Adagrad = CLASSES["Adagrad"]
+RMSprop = CLASSES["RMSprop"]
 Adam = CLASSES["Adam"]
 AdamW = CLASSES["AdamW"]
+NAdam = CLASSES["NAdam"]
+DiffGrad = CLASSES["DiffGrad"]
+RAdam = CLASSES["RAdam"]
+AdaBelief = CLASSES["AdaBelief"]
+AngularGrad = CLASSES["AngularGrad"]
+AdaInject = CLASSES["AdaInject"]
+Lion = CLASSES["Lion"]
+LAMB = CLASSES["LAMB"]
+Muon = CLASSES["Muon"]
+ScheduleFree = CLASSES["ScheduleFree"]
 
-__all__ = ["OPTIMIZERS", "SGD", "Adam", "AdamW", "RuleOptimizer", "build", "param_groups"]
+__all__ = [
+    "LAMB",
+    "OPTIMIZERS",
+    "SGD",
+    "AdaBelief",
+    "AdaInject",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "AngularGrad",
+    "DiffGrad",
+    "Lion",
+    "Muon",
+    "NAdam",
+    "RAdam",
+    "RMSprop",
+    "RuleOptimizer",
+    "ScheduleFree",
+    "build",
+    "param_groups",
+]

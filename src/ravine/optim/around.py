@@ -72,7 +72,6 @@ class Around:
         penalty = "proximal" if group["proximal"] else "subgradient"
         active = {
             "maximize": group["maximize"],
-            "clip_norm": group["clip_norm"] is not None,
             "clip_value": group["clip_value"] is not None,
             form: group["weight_decay"] > 0 and form != "own",
             penalty: group["l1"] > 0,
@@ -171,6 +170,8 @@ def unit_norms(x: Tensor) -> Tensor:
 
 def global_norm(gradients: list[Tensor]) -> float:
     """Euclidean norm of all gradients together, wherever they lie."""
+    if len(gradients) == 1 and gradients[0].dtype == torch.float32:
+        return float(torch.linalg.vector_norm(gradients[0]))
     norms = list(torch._foreach_norm(gradients))
     if len({g.device for g in gradients}) > 1 or len({g.dtype for g in gradients}) > 1:
         norms = [norm.to("cpu", torch.float64) for norm in norms]

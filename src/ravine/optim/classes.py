@@ -15,16 +15,31 @@ from ravine.core.catalogue import Catalogue
 from ravine.optim.around import AROUND
 from ravine.optim.driver import RuleOptimizer
 from ravine.optim.family import Family, Group
-from ravine.rules import RULES
+from ravine.rules import RULES, Rule
 
-_MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq"}
+_MOMENTS = {"m": "exp_avg", "v": "exp_avg_sq", "v_max": "max_exp_avg_sq"}
 
 
-def _descent(group: Group) -> Any:
+def _descent(group: Group) -> Rule:
     if not group["momentum"]:
         return RULES["sgd"]
     return RULES["nesterov" if group["nesterov"] else "momentum"]
 
+
+def _adam(group: Group) -> Rule:
+    return RULES["amsgrad" if group["amsgrad"] else "adam"]
+
+
+def _schedule_free(group: Group) -> Rule:
+    return RULES[f"schedule_free_{group['base']}"]
+
+
+_AMSGRAD: Mapping[str, Any] = {
+    "words": {"mode": "amsgrad_mode"},
+    "extra": {"amsgrad": False},
+    "choices": {"amsgrad": (False, True)},
+    "slots": _MOMENTS,
+}
 
 FAMILIES = (
     Family(
@@ -34,10 +49,35 @@ FAMILIES = (
         choose=_descent,
         defaults={"momentum": 0.0},
         extra={"nesterov": False},
+        choices={"nesterov": (False, True)},
         slots={"v": "momentum_buffer"},
     ),
-    Family(name="Adam", key="adam", rules=(RULES["adam"],), slots=_MOMENTS),
-    Family(name="AdamW", key="adamw", rules=(RULES["adamw"],), slots=_MOMENTS),
+    Family(name="Adagrad", key="adagrad", rules=(RULES["adagrad"],), slots={"s": "sum"}),
+    Family(
+        name="RMSprop",
+        key="rmsprop",
+        rules=(RULES["rmsprop"],),
+        slots={"s": "square_avg", "mean": "grad_avg", "velocity": "momentum_buffer"},
+    ),
+    Family(name="Adam", key="adam", rules=(RULES["adam"], RULES["amsgrad"]), choose=_adam, **_AMSGRAD),
+    Family(name="AdamW", key="adamw", rules=(RULES["adamw"], RULES["amsgrad"]), choose=_adam, **_AMSGRAD),
+    Family(name="NAdam", key="nadam", rules=(RULES["nadam"],), slots=_MOMENTS),
+    Family(name="DiffGrad", key="diffgrad", rules=(RULES["diffgrad"],), slots=_MOMENTS),
+    Family(name="RAdam", key="radam", rules=(RULES["radam"],), slots=_MOMENTS),
+    Family(name="AdaBelief", key="adabelief", rules=(RULES["adabelief"],), slots={"m": "exp_avg", "s": "exp_avg_var"}),
+    Family(name="AngularGrad", key="angulargrad", rules=(RULES["angulargrad"],), slots=_MOMENTS),
+    Family(name="AdaInject", key="adainject", rules=(RULES["adainject"],), slots=_MOMENTS),
+    Family(name="Lion", key="lion", rules=(RULES["lion"],), slots=_MOMENTS),
+    Family(name="LAMB", key="lamb", rules=(RULES["lamb"],), slots=_MOMENTS),
+    Family(name="Muon", key="muon", rules=(RULES["muon"],)),
+    Family(
+        name="ScheduleFree",
+        key="schedule_free",
+        rules=(RULES["schedule_free_adamw"], RULES["schedule_free_sgd"]),
+        choose=_schedule_free,
+        extra={"base": "adamw"},
+        choices={"base": ("adamw", "sgd")},
+    ),
 )
 """The only list of optimizer classes."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 import torch
@@ -17,7 +18,7 @@ from ravine.optim import around, fused
 from ravine.optim.around import AROUND, Around
 from ravine.optim.family import Family
 from ravine.optim.job import Dials, Form, Job, advance
-from ravine.optim.layout import Block, Bundle, Scratch, line, order_of, real
+from ravine.optim.layout import Block, Bundle, Scratch, Shadow, line, order_of, real
 from ravine.rules.checking import check_hyperparameters
 from ravine.rules.rule import Rates, Reach, Rule
 
@@ -38,9 +39,36 @@ class Task(NamedTuple):
     values: dict[str, Any]
     numbers: dict[str, float]  # of `values`, the ones the update takes
     form: Form
+    clipped: Form  # with gradients scaled to respect the global norm
     around: Around
     reach: Reach
     slots: tuple[str, ...]  # names in `state`
+    reads_rates: bool
+
+
+Live = tuple[int, dict[str, Any], Task, list[int], list[Tensor]]
+"""A group at work: its index, itself, its task, the places of the parameters with a gradient, the gradients."""
+
+
+class Plan(NamedTuple):
+    """How the parameters of one group are stepped together, until something changes."""
+
+    task: Task
+    kernel: fused.Fused | None
+    places: list[int]
+    bundles: list[Bundle]
+
+    def holds(self, params: list[Tensor], places: list[int], state: Mapping[Tensor, Any]) -> bool:
+        """Whether the same parameters, with the same tensors as state, are to be stepped."""
+        return self.places == places and all(bundle.fits(params, places, state) for bundle in self.bundles)
+
+    def same_layout(self, task: Task, kernel: fused.Fused | None) -> bool:
+        """Whether the bundles made for this plan also serve `task`."""
+        return (
+            self.task.slots == task.slots
+            and self.task.reach is task.reach
+            and (self.kernel is None) == (kernel is None)
+        )
 
 
 class RuleOptimizer(Optimizer):
@@ -87,8 +115,9 @@ class RuleOptimizer(Optimizer):
     def _forget(self) -> None:
         """Drop everything derived from groups and state; it is made again when needed."""
         self._tasks: dict[int, Task] = {}
-        self._plans: dict[int, tuple[list[int], bool, tuple[str, ...], list[Bundle]]] = {}
+        self._plans: dict[int, Plan] = {}
         self._scratch = Scratch()
+        self._shadow = Shadow()
 
     # What torch.optim.Optimizer promises
 
@@ -212,7 +241,7 @@ class RuleOptimizer(Optimizer):
     def _read(self, group: Mapping[str, Any]) -> Task:
         """What the arguments of `group` ask for; all faults at once."""
         family = self.family
-        found = around.faults(group)
+        found = [*around.faults(group), *family.faults(group)]
         betas = group.get("betas")
         if "betas" in group and not (isinstance(betas, tuple | list) and len(betas) == 2):
             found.append(f"betas must be a pair (beta1, beta2); got {betas!r}.")
@@ -227,33 +256,57 @@ class RuleOptimizer(Optimizer):
         taken = _keywords(rule.update)
         numbers = {n: float(values[n]) for n in taken if n in rule.bounds and n in values}
         options = tuple((n, values[n]) for n in taken if n in rule.options and n in values)
-        work = Around.of(group, rule.decay)
+        work = Around.of(group, rule.decay if rule.decay == "own" else family.rule.decay)
         used = rule.slots(values)
         fields: tuple[str, ...] = rule.state._fields  # type: ignore[attr-defined]
         form = Form(rule.update, rule.state, tuple(name in used for name in fields), work.active, options)
         slots = tuple(family.slot_name(name) for name in used)
-        return Task(_arguments(group), rule, values, numbers, form, work, rule.reach_with(values), slots)
+        read = tuple(map(group.get, self._arguments()))
+        wants = "rates" in _keywords(rule.clock)
+        clipped = form._replace(active=work.active | {"clip_norm"})
+        return Task(read, rule, values, numbers, form, clipped, work, rule.reach_with(values), slots, wants)
+
+    @classmethod
+    @cache
+    def _arguments(cls) -> tuple[str, ...]:
+        """What a group's task is read from; the learning rate is read anew each step."""
+        return tuple(name for name in cls.defaults_by_name() if name != "lr")
 
     def _task(self, index: int, group: dict[str, Any]) -> Task:
         task = self._tasks.get(index)
-        if task is None or task.read != _arguments(group):
+        if task is None or task.read != tuple(map(group.get, self._arguments())):
             task = self._tasks[index] = self._read(group)
         return task
 
     # Stepping
 
     def _advance(self) -> None:
-        live: list[tuple[int, dict[str, Any], Task, list[int], list[Tensor]]] = []
+        live: list[Live] = []
         for index, group in enumerate(self.param_groups):
             places, grads = self._gradients(group)
             if places:
                 live.append((index, group, self._task(index, group), places, grads))
-        clipped = [grads for _, group, _, _, grads in live if group["clip_norm"] is not None]
-        total = around.global_norm([g for grads in clipped for g in grads]) if clipped else 0.0
-        for index, group, task, places, grads in live:
-            largest = group["clip_norm"]
-            scale = None if largest is None else around.norm_factor(total, float(largest))
+        scales = self._clip(live)
+        for (index, group, task, places, grads), scale in zip(live, scales, strict=True):
             self._advance_group(index, group, task, places, grads, scale)
+
+    def _clip(self, live: list[Live]) -> list[float | None]:
+        """By how much each group's gradients are to be scaled; small ones are scaled here, as copies."""
+        if not any(group["clip_norm"] is not None for _, group, *_ in live):
+            return [None] * len(live)
+        largest = [None if group["clip_norm"] is None else float(group["clip_norm"]) for _, group, *_ in live]
+        clipped = [g for (*_, grads), bound in zip(live, largest, strict=True) if bound is not None for g in grads]
+        gathered = self._shadow.gather(clipped) if len(set(largest)) == 1 else None
+        total = around.global_norm(clipped if gathered is None else [gathered[0]])
+        factors = [None if bound is None else around.norm_factor(total, bound) for bound in largest]
+        if gathered is None or factors[0] is None:
+            return factors
+        if factors[0] != 1.0:
+            gathered[0].mul_(factors[0])
+            parts = iter(gathered[1])
+            for place, (index, group, task, places, grads) in enumerate(live):
+                live[place] = (index, group, task, places, [next(parts) for _ in grads])
+        return [None] * len(live)
 
     def _gradients(self, group: dict[str, Any]) -> tuple[list[int], list[Tensor]]:
         """Places of the parameters that have a gradient, and the gradients."""
@@ -277,26 +330,38 @@ class RuleOptimizer(Optimizer):
         params: list[Tensor] = group["params"]
         rule, work = task.rule, task.around
         lr = float(group["lr"])
-        rates = _next_rates(group, lr) if _reads_rates(rule) else Rates.first(lr)
+        rates = _next_rates(group, lr) if task.reads_rates else Rates.first(lr)
+        plan = self._plan(index, task, params, places)
+        form = task.form if scale is None else task.clipped
         if work.reshapes_gradients:
             grads = [work.unit_gradient(g, params[i], scale) for g, i in zip(grads, places, strict=True)]
-            task = task._replace(form=task.form._replace(active=task.form.active - {"clip_norm", "clip_value"}))
+            form = task.form._replace(active=task.form.active - {"clip_value"})
             scale = None
         dials = Dials(lr, 1.0 if scale is None else scale, work.weight_decay, work.l1, work.clip_value)
-        by_place = dict(zip(places, grads, strict=True))
-        for bundle in self._bundles(index, task, params, places):
+        mine = params if len(places) == len(params) else [params[i] for i in places]
+        for bundle in plan.bundles:
             clock = rule.tick(bundle.step + 1, rates, task.values)
-            job = Job(task.form, dials, clock, task.numbers)
-            mine = [params[i] for i in bundle.indices]
-            self._advance_bundle(bundle, task, job, mine, [by_place[i] for i in bundle.indices])
+            job = Job(form, dials, clock, task.numbers)
+            if len(plan.bundles) == 1:
+                self._advance_bundle(bundle, plan.kernel, task, job, mine, grads)
+            else:
+                some = [mine[i] for i in bundle.members]
+                self._advance_bundle(bundle, plan.kernel, task, job, some, [grads[i] for i in bundle.members])
             bundle.tick()
         if work.max_norm is not None:
-            for i in places:
-                around.bound_units(params[i], work.max_norm)
+            for p in mine:
+                around.bound_units(p, work.max_norm)
 
-    def _advance_bundle(self, bundle: Bundle, task: Task, job: Job, params: list[Tensor], grads: list[Tensor]) -> None:
-        kernel = self._fused(task, bundle.device, bundle.dtype)
-        if kernel is not None:
+    def _advance_bundle(
+        self,
+        bundle: Bundle,
+        kernel: fused.Fused | None,
+        task: Task,
+        job: Job,
+        params: list[Tensor],
+        grads: list[Tensor],
+    ) -> None:
+        if kernel is not None and fused.supports(bundle.device, bundle.dtype):
             fused.advance(kernel, job, bundle, params, grads)
             return
         for members, block in bundle.blocks:
@@ -315,40 +380,28 @@ class RuleOptimizer(Optimizer):
         advance_line(job, p, g, block.slots)
         torch._foreach_copy_(params, parts)
 
-    def _fused(self, task: Task, device: torch.device, dtype: torch.dtype) -> fused.Fused | None:
-        if self.engine != "auto":
-            return None
-        real_dtype = torch.empty((), dtype=dtype).real.dtype if dtype.is_complex else dtype
-        return fused.fused_for(task.rule, task.values, task.form.active, device, real_dtype)
-
-    def _bundles(self, index: int, task: Task, params: list[Tensor], places: list[int]) -> list[Bundle]:
-        """The parameters at `places`, as they are stepped together; state is made where there is none."""
-        first = params[places[0]]
-        flat = task.reach is Reach.ELEMENT and self._fused(task, first.device, first.dtype) is None
+    def _plan(self, index: int, task: Task, params: list[Tensor], places: list[int]) -> Plan:
+        """How the parameters at `places` are stepped together; state is made where there is none."""
         known = self._plans.get(index)
-        if (
-            known is not None
-            and known[:3] == (places, flat, task.slots)
-            and all(bundle.fits(params, self.state) for bundle in known[3])
-        ):
-            return known[3]
+        if known is not None and known.task is task and known.holds(params, places, self.state):
+            return known
+        kernel = fused.kernel_for(task.rule, task.values, task.form.active) if self.engine == "auto" else None
+        if known is not None and known.same_layout(task, kernel) and known.holds(params, places, self.state):
+            plan = Plan(task, kernel, places, known.bundles)
+        else:
+            plan = Plan(task, kernel, places, self._bundles(task, kernel, [params[i] for i in places]))
+        self._plans[index] = plan
+        return plan
+
+    def _bundles(self, task: Task, kernel: fused.Fused | None, params: list[Tensor]) -> list[Bundle]:
         kinds: dict[tuple[Any, ...], list[int]] = {}
-        for place in places:
-            p = params[place]
-            record = self._record(task, p)
-            kinds.setdefault((p.dtype, p.device, record["step"]), []).append(place)
-        bundles = [
-            Bundle(
-                indices,
-                [params[i] for i in indices],
-                [self.state[params[i]] for i in indices],
-                task.slots,
-                step,
-                flat,
-            )
-            for (_, _, step), indices in kinds.items()
-        ]
-        self._plans[index] = (list(places), flat, task.slots, bundles)
+        for place, p in enumerate(params):
+            kinds.setdefault((p.dtype, p.device, self._record(task, p)["step"]), []).append(place)
+        bundles = []
+        for (dtype, device, step), members in kinds.items():
+            flat = task.reach is Reach.ELEMENT and not (kernel is not None and fused.supports(device, dtype))
+            some = [params[i] for i in members]
+            bundles.append(Bundle(members, some, [self.state[p] for p in some], task.slots, step, flat))
         return bundles
 
     def _record(self, task: Task, p: Tensor) -> dict[str, Any]:
@@ -411,14 +464,7 @@ def _check_params(owner: str, params: Any) -> None:
             )
 
 
-def _arguments(group: Mapping[str, Any]) -> tuple[Any, ...]:
-    """What a group's task was read from; the learning rate is read anew each step."""
-    return tuple(value for name, value in group.items() if name not in _UNREAD)
-
-
-_UNREAD = {"params", "param_names", "lr", "initial_lr", "rates"}
-
-
+@cache
 def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
     parameters = inspect.signature(function).parameters.values()
     return tuple(p.name for p in parameters if p.kind is p.KEYWORD_ONLY)
@@ -426,10 +472,6 @@ def _keywords(function: Callable[..., Any]) -> tuple[str, ...]:
 
 def _plain(value: Any) -> Any:
     return value.item() if isinstance(value, Tensor) and value.numel() == 1 else value
-
-
-def _reads_rates(rule: Rule) -> bool:
-    return "rates" in _keywords(rule.clock)
 
 
 def _next_rates(group: dict[str, Any], lr: float) -> Rates:

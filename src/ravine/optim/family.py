@@ -22,6 +22,8 @@ class Family:
         choose: Group → the one of `rules` that the group's arguments stand for.
         words: Rule's word → torch's word, where they differ; `betas` is done for all.
         defaults: Defaults that differ from the rule's.
+        extra: Arguments that choose the rule, with their defaults.
+        choices: What those may be.
         slots: Rule's slot → torch's name of it, in `state` and `state_dict`.
     """
 
@@ -33,6 +35,7 @@ class Family:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     slots: Mapping[str, str] = field(default_factory=dict)
     extra: Mapping[str, Any] = field(default_factory=dict)
+    choices: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
 
     @property
     def rule(self) -> Rule:
@@ -47,6 +50,14 @@ class Family:
     def rule_of(self, group: Group) -> Rule:
         """The rule that the arguments of `group` stand for."""
         return self.choose(group) if self.choose else self.rule
+
+    def faults(self, group: Group) -> list[str]:
+        """What is wrong with the arguments that choose the rule, one sentence each."""
+        found = []
+        for name, allowed in self.choices.items():
+            if not any(type(group[name]) is type(one) and group[name] == one for one in allowed):
+                found.append(f"{name} must be one of {', '.join(map(repr, allowed))}; got {group[name]!r}.")
+        return found
 
     def arguments(self) -> dict[str, Any]:
         """The rules' hyperparameters in torch's words with their defaults; numbers before options."""

@@ -24,15 +24,18 @@ class Fused(Protocol):
         """`step` holds t as a float, on the device of the parameters."""
 
 
-def fused_for(
-    rule: Rule, values: Mapping[str, Any], active: frozenset[str], device: torch.device, dtype: torch.dtype
-) -> Fused | None:
-    """The kernel that does exactly what `rule` does under these values, if torch has one here."""
+def kernel_for(rule: Rule, values: Mapping[str, Any], active: frozenset[str]) -> Fused | None:
+    """The kernel that does exactly what `rule` does under these values, if torch has one."""
     entry = _KERNELS.get(rule.name)
-    if entry is None or device.type not in _DEVICES or dtype not in _DTYPES:
+    if entry is None:
         return None
     kernel, same, decays = entry
-    return kernel if active - {"clip_norm"} <= decays and same(values) else None
+    return kernel if active <= decays and same(values) else None
+
+
+def supports(device: torch.device, dtype: torch.dtype) -> bool:
+    """Whether torch's kernels run there."""
+    return device.type in _DEVICES and dtype in _DTYPES
 
 
 def _adam(job: Job, params: list[Tensor], grads: list[Tensor], slots: _Lists, step: Tensor) -> None:
@@ -99,7 +102,14 @@ _KERNELS: Mapping[str, tuple[Fused, Callable[[Mapping[str, Any]], bool], frozens
     "momentum": (_sgd, lambda values: _plain(values) and not values["dampening"], _COUPLED),
     "nesterov": (_nesterov, _plain, _COUPLED),
 }
-_DTYPES = (torch.float32, torch.float64, torch.bfloat16, torch.float16)
+_DTYPES = (
+    torch.float32,
+    torch.float64,
+    torch.bfloat16,
+    torch.float16,
+    torch.complex64,
+    torch.complex128,
+)
 
 
 def advance(kernel: Fused, job: Job, bundle: Bundle, params: list[Tensor], grads: list[Tensor]) -> None:

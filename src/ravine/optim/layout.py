@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -50,6 +50,30 @@ class Scratch:
         return buffer[:size]
 
 
+class Shadow:
+    """A flat copy of a small model's gradients."""
+
+    def __init__(self) -> None:
+        self._shapes: list[torch.Size] = []
+        self._held: tuple[Tensor, list[Tensor]] | None = None
+
+    def gather(self, tensors: list[Tensor]) -> tuple[Tensor, list[Tensor]] | None:
+        """The tensors in one flat buffer, and its parts in their shapes; None where they are many or unlike."""
+        first = tensors[0]
+        if any(g.dtype is not first.dtype or g.device != first.device for g in tensors) or first.is_complex():
+            return None
+        shapes = [g.shape for g in tensors]
+        if self._held is None or self._shapes != shapes or self._held[0].dtype is not first.dtype:
+            sizes = [g.numel() for g in tensors]
+            if sum(sizes) > BLOCK:
+                return None
+            flat = torch.empty(sum(sizes), dtype=first.dtype, device=first.device)
+            parts = [part.view(shape) for part, shape in zip(torch.split(flat, sizes), shapes, strict=True)]
+            self._shapes, self._held = shapes, (flat, parts)
+        torch._foreach_copy_(self._held[1], tensors)
+        return self._held
+
+
 class Block:
     """Small tensors whose state lies in flat buffers, so that one call steps them all."""
 
@@ -86,18 +110,21 @@ class Block:
 
 
 class Bundle:
-    """Parameters of one group that share dtype, device and step count."""
+    """Parameters of one group that share dtype, device and step count.
+
+    `members` are places among the parameters that have a gradient; `alone` and `blocks` are places among the members.
+    """
 
     def __init__(
         self,
-        indices: list[int],
+        members: list[int],
         params: Sequence[Tensor],
         records: list[dict[str, Any]],
         names: tuple[str, ...],
         step: int,
         flat: bool,
     ) -> None:
-        self.indices = indices
+        self.members = members
         self.records = records
         self.names = names
         self.step = step
@@ -105,22 +132,22 @@ class Bundle:
         self.alone = [i for i, p in enumerate(params) if not (flat and _gathers(p))]
         self.blocks: list[tuple[list[int], Block]] = []
         if flat:
-            for members in filled([i for i, p in enumerate(params) if _gathers(p)], [p.numel() for p in params]):
-                block = Block([params[i] for i in members], [records[i] for i in members], names)
-                self.blocks.append((members, block))
+            for run in filled([i for i, p in enumerate(params) if _gathers(p)], [p.numel() for p in params]):
+                block = Block([params[i] for i in run], [records[i] for i in run], names)
+                self.blocks.append((run, block))
         self.slots = [[record[name] for record in records] for name in names]
         self.clockwork: Tensor | None = None  # the step count as torch's fused kernels want it
 
-    def fits(self, params: Sequence[Tensor], state: Any) -> bool:
+    def fits(self, params: Sequence[Tensor], places: Sequence[int], state: Mapping[Tensor, Any]) -> bool:
         """Whether parameters and state are still the tensors this bundle was made for."""
-        for place, index in enumerate(self.indices):
-            p, record = params[index], self.records[place]
-            if state.get(p) is not record or record["step"] != self.step:
+        step, dtype, device = self.step, self.dtype, self.device
+        for member, record in zip(self.members, self.records, strict=True):
+            p = params[places[member]]
+            if state.get(p) is not record or record["step"] != step or p.dtype is not dtype or p.device != device:
                 return False
-            if p.dtype is not self.dtype or p.device != self.device:
-                return False
-            for name, held in zip(self.names, self.slots, strict=True):
-                if record.get(name) is not held[place]:
+        for name, held in zip(self.names, self.slots, strict=True):
+            for record, slot in zip(self.records, held, strict=True):
+                if record.get(name) is not slot:
                     return False
         return True
 
