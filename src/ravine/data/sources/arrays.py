@@ -181,7 +181,7 @@ def refuse_missing(missing: NDArray[np.bool_], owner: str) -> None:
 
 
 def _checked(piece: Piece, owner: str, options: Options) -> tuple[Inputs, NDArray[Any] | None]:
-    inputs = inputs_of(piece.x, f"{owner}: x" if not owner.endswith(": x") else owner)
+    inputs = inputs_of(piece.x, f"{owner}: x")
     if piece.y is None:
         if options.need_target:
             raise BadData(f"{owner}: there are inputs but no answers. Give them as y (or labels, targets).")

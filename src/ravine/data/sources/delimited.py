@@ -127,9 +127,12 @@ def _sniffed(path: Path, content: bytes) -> str:
 def _header(path: Path, content: bytes, delimiter: str) -> list[str]:
     start = content[: 1 << 20].decode("utf-8", errors="replace")
     try:
-        return next(([name.strip() for name in row] for row in _rows(start, delimiter) if row), [])
+        names = next(([name.strip() for name in row] for row in _rows(start, delimiter) if row), [])
     except csv.Error as error:
         raise BadData(f"{path}: line 1: {error}. Check quotes and --delimiter.") from None
+    if any("\ufffd" in name for name in names):  # polars checks the values, but not the names
+        _refuse_encoding(path, content)
+    return names
 
 
 def _parsed(content: bytes, delimiter: str, *, infer: bool) -> pl.DataFrame:
@@ -196,22 +199,27 @@ def _rows(text: str, delimiter: str) -> Reader:
 def _explained(path: Path, content: bytes, delimiter: str, error: Exception) -> BadData:
     """What polars refused, with the place in the file."""
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as fault:
-        line = content.count(b"\n", 0, fault.start) + 1
-        return BadData(
-            f"{path}: not UTF-8: byte {content[fault.start]:02X} at position {fault.start} (line {line}, "
-            f"…{_latin(content, fault.start)}…). If it is Latin-1, convert it: "
-            f"iconv -f LATIN1 -t UTF-8 {path.name} > utf8.csv"
-        )
-    try:
+        _refuse_encoding(path, content)
         _refuse_ragged(path, content, delimiter)
-    except BadData as ragged:
-        return ragged
+    except BadData as better:
+        return better
     first = str(error).partition("\n")[0]
     return BadData(
         f"{path}: cannot be read as a table divided by {delimiter!r} ({first}). Check --delimiter and quotes."
     )
+
+
+def _refuse_encoding(path: Path, content: bytes) -> None:
+    """Raise `BadData` for the first byte that is not UTF-8."""
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        line = content.count(b"\n", 0, fault.start) + 1
+        raise BadData(
+            f"{path}: not UTF-8: byte {content[fault.start]:02X} at position {fault.start} (line {line}, "
+            f"…{_latin(content, fault.start)}…). If it is Latin-1, convert it: "
+            f"iconv -f LATIN1 -t UTF-8 {path.name} > utf8.csv"
+        ) from None
 
 
 def _latin(content: bytes, position: int) -> str:

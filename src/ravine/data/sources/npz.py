@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadData
 from ravine.data.raw import Raw
 from ravine.data.sources.arrays import Piece, raw_of_pieces
+from ravine.data.sources.notes import note
 from ravine.data.sources.options import Options
+from ravine.records.finding import Finding
 
 X_NAMES = ("x", "inputs", "images", "data", "features")
 Y_NAMES = ("y", "labels", "targets", "label", "target")
@@ -31,9 +34,13 @@ def open_npz(path: Path, options: Options, *, origin: str) -> Raw:
         BadData: No such arrays, objects inside, lengths that differ, a damaged file.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise BadData(f"{path}: holds one array although it is named .npz. Rename it to .npy.")
             names = _names(list(file.files), path, options)
             arrays = {name: file[name] for pair in names.values() for name in pair.values()}
+    except BadData:
+        raise
     except ValueError as error:
         raise _refused(path, error) from None
     except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError) as error:
@@ -62,6 +69,7 @@ def open_npy(path: Path, options: Options, *, origin: str) -> Raw:
         raise BadData(f"{path}: holds several arrays although it is named .npy. Rename it to .npz.")
     x: NDArray[Any] = array
     y = None
+    findings: tuple[Finding, ...] = ()
     if options.need_target:
         if array.ndim != 2 or array.shape[1] < 2:
             raise BadData(
@@ -69,7 +77,10 @@ def open_npy(path: Path, options: Options, *, origin: str) -> Raw:
                 "target. Save inputs and answers together: numpy.savez(file, x=x, y=y)."
             )
         x, y = array[:, :-1], array[:, -1]
-    return raw_of_pieces({"": Piece(x, y)}, name=path.name, origin=origin, owner=str(path), options=options)
+        evidence = f"the file names no columns, so the last of its {array.shape[1]} is learned"
+        findings = (note("assumes-target", evidence, "nothing if that is right; else save an .npz with x and y"),)
+    raw = raw_of_pieces({"": Piece(x, y)}, name=path.name, origin=origin, owner=str(path), options=options)
+    return replace(raw, findings=(*findings, *raw.findings))
 
 
 def _names(files: list[str], path: Path, options: Options) -> dict[str, dict[str, str]]:
@@ -102,12 +113,14 @@ def _names(files: list[str], path: Path, options: Options) -> dict[str, dict[str
                 f"{path}: both {other!r} and {name!r} could be the {'inputs' if role == 'x' else 'answers'}. "
                 f"Leave one out with --drop {name}."
             )
+    if not any("x" in pair for pair in found.values()):
+        used = {*whole.values(), *(name for pair in found.values() for name in pair.values())}
+        rest = [name for name in files if name not in used]
+        if len(rest) == 1:  # whatever it is called, it can only be the inputs
+            found.setdefault("", {})["x"] = rest[0]
     found = {part: pair for part, pair in found.items() if "x" in pair}
     if len(found) > 1 and "" in found:
         raise BadData(f"{path}: holds {found['']['x']!r} and parts beside it. Leave one kind out with --drop.")
-    unnamed = [name for name in files if name not in whole.values()]
-    if not found and len(unnamed) == 1:
-        found = {"": {"x": unnamed[0]}}
     if not found:
         raise BadData(
             f"{path}: no array of inputs; it must be named x, inputs, images, data or features (or x_train, "
@@ -127,7 +140,7 @@ def _names(files: list[str], path: Path, options: Options) -> dict[str, dict[str
 
 
 def _refused(path: Path, error: ValueError) -> BadData:
-    if "allow_pickle" in str(error) or "Object arrays" in str(error):
+    if "allow_pickle" in str(error) or "bject" in str(error):
         return BadData(
             f"{path}: holds Python objects or is no NumPy file; files are never unpickled here. "
             "Save plain numbers: numpy.savez(file, x=x.astype('float32'), y=y)."

@@ -263,6 +263,8 @@ def _is_pair(value: Sequence[Any]) -> bool:
 
 def _is_rows(value: Any) -> bool:
     """A list of numbers, of text, or of lists of numbers."""
+    if not isinstance(value, list | tuple):
+        return False
     while isinstance(value, list | tuple) and value:
         value = value[0]
     return isinstance(value, int | float | str | np.generic)

@@ -88,6 +88,8 @@ def open_source(
     if is_spec(text):
         return open_object(call_user(text), options, name=_spec_name(text), origin=text)
     path = Path(text).expanduser()
+    if not text.strip():
+        raise BadData(_unknown(text, path))
     if path.is_dir():
         return _open_folder(path, options, origin=text)
     if path.exists():
