@@ -43,9 +43,7 @@ def save_model(folder: Path, model: Model) -> None:
     Raises:
         BadRun: The disk is full or the folder cannot be written.
     """
-    from safetensors.torch import save
-
-    weights = save(_tensors(model.network))
+    weights = packed(model.network)
     described = {
         "format": FORMAT,
         "ravine": ravine.__version__,
@@ -134,9 +132,22 @@ def fill(network: nn.Module, weights: Mapping[str, Tensor], *, owner: str) -> No
     network.load_state_dict(dict(weights))
 
 
-def _tensors(network: nn.Module) -> dict[str, Tensor]:
-    """Copies on the CPU: tied weights are written once for each name, which safetensors asks for."""
-    return {name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()}
+def packed(network: nn.Module) -> bytes:
+    """All parameters and buffers by name, as the bytes of a safetensors file; tied ones once for each name."""
+    from safetensors.torch import save
+
+    return save({name: value.detach().cpu().contiguous().clone() for name, value in network.state_dict().items()})
+
+
+def unpacked(data: bytes) -> dict[str, Tensor]:
+    """Tensors by name, on the CPU, from the bytes of a safetensors file.
+
+    Raises:
+        safetensors.SafetensorError: The bytes are no such file.
+    """
+    from safetensors.torch import load
+
+    return load(data)
 
 
 def _form(value: Tensor) -> str:
@@ -163,7 +174,6 @@ def _check_format(folder: Path, described: Any) -> None:
 
 def _read_weights(folder: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
     from safetensors import SafetensorError
-    from safetensors.torch import load
 
     path = folder / WEIGHTS
     try:
@@ -173,7 +183,7 @@ def _read_weights(folder: Path, record: Mapping[str, Any]) -> dict[str, Tensor]:
     if hashlib.sha256(data).hexdigest() != record.get("sha256"):
         raise BadRun(f"{path}: damaged: its checksum is not the one in {MODEL}. Restore it, or fit again.")
     try:
-        return load(data)
+        return unpacked(data)
     except SafetensorError as error:
         raise BadRun(f"{path}: damaged ({error}). Restore it, or fit again.") from None
 
