@@ -10,13 +10,50 @@ A page asks with one comment on a line of its own:
 
 from __future__ import annotations
 
+import inspect
 import re
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+from markdown import Extension, Markdown
+from markdown.preprocessors import Preprocessor
+
 SOURCE = Path(__file__).parents[2] / "src" / "ravine"
 ASKED = re.compile(r"^<!-- (?P<what>[a-z]+)(?:: (?P<word>[a-z_]+))? -->$", re.MULTILINE)
+
+
+class Doctests(Preprocessor):
+    """Puts a doctest that stands free in a docstring into a block of code; Markdown would quote it."""
+
+    def run(self, lines: list[str]) -> list[str]:
+        """Fence each run of lines that starts with `>>> `, up to the next empty line."""
+        out: list[str] = []
+        inside = False
+        for line in lines:
+            if not inside and line.startswith(">>> "):
+                inside = True
+                out.append("```pycon")
+            elif inside and not line.strip():
+                inside = False
+                out.append("```")
+            out.append(line)
+        return [*out, "```"] if inside else out
+
+
+class DoctestExtension(Extension):
+    """Makes `Doctests` known to Markdown, before fenced blocks are read."""
+
+    def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802 (Markdown chose the name)
+        """Markdown calls this once for every renderer."""
+        md.preprocessors.register(Doctests(md), "doctests", 28)
+
+
+def on_config(config: Any) -> Any:
+    """MkDocs calls this once, before anything is read."""
+    config.markdown_extensions.append(DoctestExtension())
+    return config
 
 
 def on_page_markdown(markdown: str, **_: Any) -> str:
@@ -33,8 +70,14 @@ def room(name: str) -> str:
     folder = SOURCE / name
     files = sorted(folder.rglob("*.py"), key=lambda file: (file.name != "__init__.py", file.parts))
     modules = [".".join(("ravine", *file.relative_to(SOURCE).with_suffix("").parts)) for file in files]
-    public = [module.removesuffix(".__init__") for module in modules if not re.search(r"\._(?!_init__)", module)]
-    return "\n\n".join(f"::: {module}\n    options:\n      show_submodules: false" for module in public)
+    blocks = []
+    for module in modules:
+        inner = module.removesuffix(".__init__")
+        if not any(part.startswith("_") for part in inner.split(".")):
+            # what a room hands on is documented where it is written
+            members = "      members: false\n" if inner != module else ""
+            blocks.append(f"::: {inner}\n    options:\n      show_submodules: false\n{members}")
+    return "\n\n".join(blocks)
 
 
 def recipe(_: str | None) -> str:
@@ -106,9 +149,7 @@ def catalogues(_: str | None) -> str:
         ("Schedules", CATALOGUE),
         ("Initialization", SCHEMES),
     ):
-        rows = [
-            (f"`{name}`", _first_line(member), str(getattr(member, "source", ""))) for name, member in known.items()
-        ]
+        rows = [(f"`{name}`", _about(member), str(getattr(member, "source", ""))) for name, member in known.items()]
         blocks.append(f"## {title}\n\n{table(('name', 'what it is', 'source'), rows)}")
     return "\n\n".join(blocks)
 
@@ -132,16 +173,14 @@ def _cell(text: str) -> str:
     return " ".join(text.split()).replace("|", "\\|")
 
 
-def _first_line(member: Any) -> str:
-    """What a member says of itself: its formula, or the first line of its file."""
-    import inspect
-    import sys
-
+def _about(member: Any) -> str:
+    """What a member says of itself: its formula, its summary, or the first line of its file."""
     if getattr(member, "formula", ""):
-        return f"`{member.formula.strip()}`"
-    kind = member if isinstance(member, type) else getattr(member, "build", None) or getattr(member, "fill", None)
-    module = sys.modules.get(getattr(kind, "__module__", ""), None)
-    return (inspect.getdoc(module) or "").partition("\n")[0] if module else ""
+        return f"`{' '.join(member.formula.split())}`"
+    if getattr(member, "summary", ""):
+        return str(member.summary)
+    home = member if isinstance(member, type) else member.make
+    return (inspect.getdoc(sys.modules[home.__module__]) or "").partition("\n")[0]
 
 
 def _kind(annotation: Any) -> str:
