@@ -209,6 +209,7 @@ CASES = {
     "empty npy": Case("a.npy", b"", ("a.npy: damaged or not a NumPy file",)),
     "cut npy": Case("a.npy", npy(np.ones((9, 9)))[:-20], ("a.npy: damaged or not a NumPy file",)),
     "npz called npy": Case("a.npy", npz(x=np.ones(3)), ("a.npy: holds several arrays", "Rename it to .npz")),
+    "npy called npz": Case("a.npz", npy(np.ones(3)), ("a.npz: holds one array", "Rename it to .npy")),
     "npy with target": Case("a.npy", npy(np.ones((3, 3))), ("--target does not apply",), {"target": "y"}, BadValue),
     # folders
     "empty folder": Case("d", Path.mkdir, ("d: no pictures. It is empty. Give a folder with one sub-folder",)),

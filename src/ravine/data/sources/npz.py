@@ -33,10 +33,9 @@ def open_npz(path: Path, options: Options, *, origin: str) -> Raw:
     Raises:
         BadData: No such arrays, objects inside, lengths that differ, a damaged file.
     """
+    _refuse_npy(path)
     try:
         with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise BadData(f"{path}: holds one array although it is named .npz. Rename it to .npy.")
             names = _names(list(file.files), path, options)
             arrays = {name: file[name] for pair in names.values() for name in pair.values()}
     except BadData:
@@ -137,6 +136,16 @@ def _names(files: list[str], path: Path, options: Options) -> dict[str, dict[str
                 f"there. It holds: {', '.join(files)}."
             )
     return dict(sorted(found.items(), key=lambda item: ("", "train", "val", "test").index(item[0])))
+
+
+def _refuse_npy(path: Path) -> None:
+    try:
+        with path.open("rb") as file:
+            magic = file.read(6)
+    except OSError as error:
+        raise BadData(f"{path}: cannot be read ({error.strerror or error}).") from None
+    if magic == b"\x93NUMPY":
+        raise BadData(f"{path}: holds one array although it is named .npz. Rename it to .npy.")
 
 
 def _refused(path: Path, error: ValueError) -> BadData:

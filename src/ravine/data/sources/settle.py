@@ -35,8 +35,8 @@ def settled(frame: pl.DataFrame, *, decimal_comma: bool = False) -> pl.DataFrame
         decimal_comma: Whether "1.234,5" may be a number.
 
     >>> import polars as pl
-    >>> settled(pl.DataFrame({"a": [" 1", "?", "3"], "b": ["-", "1.5", "x"]})).schema
-    Schema({'a': Int64, 'b': String})
+    >>> settled(pl.DataFrame({"a": [" 1", "?", "3"], "b": ["-", "1.5", "x"]})).dtypes
+    [Int64, String]
     """
     import polars as pl
 
