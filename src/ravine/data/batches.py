@@ -132,7 +132,8 @@ class TensorBatches:
         rows = row_order(self.rows, self.order, self.seed, epoch)
         if self.subset is not None:
             rows = self.subset[rows]
-        steps = torch.split(rows[start * self.batch_size :], self.batch_size)
+        size = self.batch_size
+        steps = (rows[first : first + size] for first in range(start * size, len(rows), size))
         if self.pieces == self.world == 1:
             # The hot path: whole steps, and fields and target gathered with nothing in between.
             fields, target, device = self.fields, self.target, self.device

@@ -61,7 +61,8 @@ class TrainChoices(Choices):
 
     optimizer: str = "adamw"
     lr: Annotated[float, Field(gt=0)] | Auto = Field("auto", description="peak learning rate")
-    momentum: float = Field(0.9, ge=0, lt=1, description="for sgd (Nesterov)")
+    momentum: float = Field(0.9, ge=0, lt=1, description="for sgd")
+    nesterov: bool = Field(True, description="look ahead with the momentum, for sgd")
     weight_decay: Annotated[float, Field(ge=0)] | Auto = Field("auto", description="decoupled; not on biases and norms")
     schedule: Literal["cosine", "one-cycle", "constant", "linear", "step"] = "cosine"
     warmup: str = Field("5%", description="length of the linear rise: '5%', '2 epochs', '300 steps'")

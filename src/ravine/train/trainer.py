@@ -130,9 +130,10 @@ class Trainer:
             BadRun: The run folder cannot be written, or no snapshot can be used.
             UserCodeError: The network or the loss raised.
         """
+        self._writer: MetricsWriter | None = None
         with _settings_put_back():
-            self._set_up(train, validate)
             try:
+                self._set_up(train, validate)
                 with Interrupt() as self.interrupt:
                     self._train()
             finally:
@@ -270,10 +271,13 @@ class Trainer:
         else:
             self.run_model = self.decision.apply(self.model)
         groups = optim.param_groups(self.model, weight_decay=decay)
-        if not groups:
-            raise BadValue("trainer: the model has no parameter that wants a gradient; nothing can be trained.")
         self.optimizer: torch.optim.Optimizer = optim.build(
-            choices.optimizer, groups, lr=self.base_lr, weight_decay=decay, momentum=choices.momentum
+            choices.optimizer,
+            groups,
+            lr=self.base_lr,
+            weight_decay=decay,
+            momentum=choices.momentum,
+            nesterov=choices.nesterov and choices.momentum > 0,
         )
         average = choices.average if choices.average != "auto" else DEFAULTS["average"]
         self.average = MovingAverage(self.model, average) if average > 0 else None
