@@ -179,7 +179,7 @@ def _onnx(network: Network, names: Sequence[str], fields: tuple[Tensor, ...]) ->
     for value in (*graph.graph.input, *graph.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = "batch"
     data = graph.SerializeToString()
-    evaluator = ReferenceEvaluator(data)
+    evaluator: Any = ReferenceEvaluator(data)
     taken = {value.name for value in graph.graph.input}
 
     def answer(fields: tuple[Tensor, ...]) -> NDArray[Any]:
