@@ -14,31 +14,30 @@ from ravine.rules import RULES, WRAPPERS
 from ravine.schedules import CATALOGUE as SCHEDULES
 
 KINDS = [
-    ("rules", "Rule", RULES),
-    ("rules", "Wrapper", WRAPPERS),
-    ("data/sources", "Builtin", BUILTINS),
-    ("initialize", "Scheme", SCHEMES),
-    ("models", "Family", FAMILIES),
+    ("rules", ("Rule", "Wrapper"), {**RULES, **WRAPPERS}),
+    ("data/sources", ("Builtin",), BUILTINS),
+    ("initialize", ("Scheme",), SCHEMES),
+    ("models", ("Family",), FAMILIES),
 ]
 
 
-def records_in(tree: ast.Module, kind: str) -> list[str]:
+def records_in(tree: ast.Module, kinds: tuple[str, ...]) -> list[str]:
     """Names given to records `NAME = Kind(name="…", …)`, or `replace(OTHER, name="…")`, at the top of a module."""
     names = []
     for node in tree.body:
         value = node.value if isinstance(node, ast.Assign | ast.AnnAssign) else None
-        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in (kind, "replace"):
+        if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id in (*kinds, "replace"):
             names += [ast.literal_eval(word.value) for word in value.keywords if word.arg == "name"]
     return names
 
 
-@pytest.mark.parametrize(("room", "kind", "catalogue"), KINDS, ids=[kind for _, kind, _ in KINDS])
-def test_every_record_is_in_its_catalogue_under_the_name_of_its_file(trees, room, kind, catalogue):
+@pytest.mark.parametrize(("room", "kinds", "catalogue"), KINDS, ids=[room for room, _, _ in KINDS])
+def test_every_record_is_in_its_catalogue_under_the_name_of_its_file(trees, room, kinds, catalogue):
     written = {
         name: Path(file).stem
         for file, tree in trees.items()
         if Path(file).parent.as_posix() == room
-        for name in records_in(tree, kind)
+        for name in records_in(tree, kinds)
     }
     assert set(written) == set(catalogue)
     assert all(name.replace("-", "_") == stem for name, stem in written.items())
