@@ -14,11 +14,11 @@ from torch.optim import optimizer as _torch
 
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadValue, Faults, refusal
-from ravine.optim import around, fused
+from ravine.optim import around, compiled, fused
 from ravine.optim.around import AROUND, Around
 from ravine.optim.family import Family
 from ravine.optim.job import Dials, Form, Job, advance
-from ravine.optim.layout import Block, Bundle, Scratch, Shadow, line, order_of, real
+from ravine.optim.layout import Bundle, Scratch, Shadow, line, order_of, real
 from ravine.rules.checking import check_hyperparameters
 from ravine.rules.rule import Rates, Reach, Rule
 
@@ -55,6 +55,7 @@ class Plan(NamedTuple):
 
     task: Task
     kernel: fused.Fused | None
+    compiled: bool
     places: list[int]
     bundles: list[Bundle]
 
@@ -343,42 +344,45 @@ class RuleOptimizer(Optimizer):
             clock = rule.tick(bundle.step + 1, rates, task.values)
             job = Job(form, dials, clock, task.numbers)
             if len(plan.bundles) == 1:
-                self._advance_bundle(bundle, plan.kernel, task, job, mine, grads)
+                self._advance_bundle(bundle, plan, job, mine, grads)
             else:
                 some = [mine[i] for i in bundle.members]
-                self._advance_bundle(bundle, plan.kernel, task, job, some, [grads[i] for i in bundle.members])
+                self._advance_bundle(bundle, plan, job, some, [grads[i] for i in bundle.members])
             bundle.tick()
         if work.max_norm is not None:
             for p in mine:
                 around.bound_units(p, work.max_norm)
 
-    def _advance_bundle(
-        self,
-        bundle: Bundle,
-        kernel: fused.Fused | None,
-        task: Task,
-        job: Job,
-        params: list[Tensor],
-        grads: list[Tensor],
-    ) -> None:
-        if kernel is not None and fused.supports(bundle.device, bundle.dtype):
-            fused.advance(kernel, job, bundle, params, grads)
+    def _advance_bundle(self, bundle: Bundle, plan: Plan, job: Job, params: list[Tensor], grads: list[Tensor]) -> None:
+        if plan.kernel is not None and fused.supports(bundle.device, bundle.dtype):
+            fused.advance(plan.kernel, job, bundle, params, grads)
             return
+        numbers = compiled.numbers_of(job, bundle.device) if plan.compiled else None
         for members, block in bundle.blocks:
-            self._advance_block(job, block, [params[i] for i in members], [grads[i] for i in members])
+            p, parts = block.gather(self._scratch, "parameters", [params[i] for i in members])
+            g, _ = block.gather(self._scratch, "gradients", [grads[i] for i in members])
+            self._advance_piece(job, numbers, p, g, block.slots)
+            torch._foreach_copy_([params[i] for i in members], parts)
         for i in bundle.alone:
             if params[i].numel():
                 slots = [held[i] for held in bundle.slots]
-                if task.reach is Reach.ELEMENT:
-                    advance_line(job, params[i], grads[i], slots)
+                if plan.task.reach is Reach.ELEMENT:
+                    self._advance_piece(job, numbers, params[i], grads[i], slots)
                 else:
                     advance(job, params[i], grads[i], slots)
 
-    def _advance_block(self, job: Job, block: Block, params: list[Tensor], grads: list[Tensor]) -> None:
-        p, parts = block.gather(self._scratch, "parameters", params)
-        g, _ = block.gather(self._scratch, "gradients", grads)
-        advance_line(job, p, g, block.slots)
-        torch._foreach_copy_(params, parts)
+    def _advance_piece(self, job: Job, numbers: list[Tensor] | None, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
+        """`advance` for a rule of single elements, by the engine there is."""
+        lines = lines_of(p, g, slots)
+        if lines is None:
+            advance(job, p, g, slots)
+            return
+        if numbers is not None and lines[0].numel() > 1:
+            if compiled.usable() and compiled.advance_compiled(job, numbers, *lines):
+                return
+            if self.engine == "compiled":
+                raise compiled.refuse(self.family.key)
+        advance_lines(job, *lines)
 
     def _plan(self, index: int, task: Task, params: list[Tensor], places: list[int]) -> Plan:
         """How the parameters at `places` are stepped together; state is made where there is none."""
@@ -387,11 +391,21 @@ class RuleOptimizer(Optimizer):
             return known
         kernel = fused.kernel_for(task.rule, task.values, task.form.active) if self.engine == "auto" else None
         if known is not None and known.same_layout(task, kernel) and known.holds(params, places, self.state):
-            plan = Plan(task, kernel, places, known.bundles)
+            bundles = known.bundles
         else:
-            plan = Plan(task, kernel, places, self._bundles(task, kernel, [params[i] for i in places]))
+            bundles = self._bundles(task, kernel, [params[i] for i in places])
+        plan = Plan(task, kernel, self._compiles(task), places, bundles)
         self._plans[index] = plan
         return plan
+
+    def _compiles(self, task: Task) -> bool:
+        """Whether a step of `task` is to be compiled."""
+        if task.reach is not Reach.ELEMENT or self.engine == "eager":
+            return False
+        return self.engine == "compiled" or self._size() >= compiled.WORTHWHILE
+
+    def _size(self) -> int:
+        return sum(p.numel() for group in self.param_groups for p in group["params"])
 
     def _bundles(self, task: Task, kernel: fused.Fused | None, params: list[Tensor]) -> list[Bundle]:
         kinds: dict[tuple[Any, ...], list[int]] = {}
@@ -420,14 +434,21 @@ class RuleOptimizer(Optimizer):
         return record
 
 
-def advance_line(job: Job, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
-    """`advance` for a rule of single elements: on a CPU in pieces that stay in the cache."""
-    p, g, slots = real(p), real(g.resolve_conj()), [real(slot) for slot in slots]
+def lines_of(p: Tensor, g: Tensor, slots: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]] | None:
+    """Parameter, gradient and state as flat real tensors; all but the gradient share the memory of what was given.
+
+    None where the parameter has gaps in memory.
+    """
+    if p.is_complex():
+        p, g, slots = real(p), real(g.resolve_conj()), [real(slot) for slot in slots]
     order = order_of(p)
     if order is None or any(order_of(slot) != order for slot in slots):
-        advance(job, p, g, slots)
-        return
-    p, g, slots = line(p, order), line(g, order), [line(slot, order) for slot in slots]
+        return None
+    return line(p, order), line(g, order), [line(slot, order) for slot in slots]
+
+
+def advance_lines(job: Job, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
+    """`advance` on flat tensors; on a CPU in pieces that stay in the cache."""
     if p.device.type != "cpu" or p.numel() <= CHUNK:
         advance(job, p, g, slots)
         return

@@ -39,7 +39,7 @@ class Job:
     form: Form
     dials: Dials
     clock: Any
-    values: Mapping[str, float]
+    values: Mapping[str, Any]
 
 
 def advance(job: Job, p: Tensor, g: Tensor, slots: Sequence[Tensor]) -> None:
