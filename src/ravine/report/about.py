@@ -23,7 +23,16 @@ _STATUS = {
         " snapshot, if one was written.",
     ),
 }
-_STEPS = ("data", "split", "prepare", "model", "baselines", "plan", "train", "test")
+_STEPS = {
+    "data": "reading the data",
+    "split": "split",
+    "prepare": "preparation",
+    "model": "network",
+    "baselines": "baselines",
+    "plan": "plan",
+    "train": "the end of the training",
+    "test": "test",
+}
 _THING = {"image": "picture", "sequence": "sequence"}
 
 
@@ -37,7 +46,7 @@ def status(material: Material) -> tuple[str, str, tuple[str, ...]]:
     word, sentence = _STATUS.get(material.results.status, (material.results.status, ""))
     if not sentence:
         return word, "", ()
-    return word, sentence, tuple(step for step in _STEPS if getattr(material.results, step) is None)
+    return word, sentence, tuple(name for step, name in _STEPS.items() if getattr(material.results, step) is None)
 
 
 def about(material: Material) -> str:

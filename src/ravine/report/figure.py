@@ -101,7 +101,7 @@ def names_axis(names: list[str], **more: Any) -> dict[str, Any]:
 def plot_text(name: str, longest: int = _LONGEST) -> str:
     """A name for a plot: shortened, its markup escaped, its direction isolated from its surroundings."""
     short = name if len(name) <= longest else name[: longest - 1] + "…"
-    return f"\u2068{text(short)}\u2069"
+    return f"\u2068{text(short, quotes=False)}\u2069"
 
 
 def common() -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ravine.core.files import plain
 
+_LONGEST_TITLE = 1000
 _VOID = frozenset({"br", "col", "hr", "img", "input", "link", "meta"})
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff\ud800-\udfff]")
 _PICTURE = re.compile(r"data:image/(?:png|jpeg|webp|gif);base64,[A-Za-z0-9+/]+={0,2}")
@@ -26,7 +27,7 @@ NOTHING = Html("")
 Child = str | None
 
 
-def text(value: object) -> Html:
+def text(value: object, *, quotes: bool = True) -> Html:
     """`value` as page text: markup escaped, unprintable characters shown as �; `Html` passes as it is.
 
     >>> text("<script>")
@@ -34,7 +35,7 @@ def text(value: object) -> Html:
     """
     if isinstance(value, Html):
         return value
-    return Html(html.escape(_UNPRINTABLE.sub("\ufffd", str(value)), quote=True))
+    return Html(html.escape(_UNPRINTABLE.sub("\ufffd", str(value)), quote=quotes))
 
 
 def h(tag: str, /, *children: Child, **attributes: str | float | bool | None) -> Html:
@@ -63,9 +64,16 @@ def join(*children: Child) -> Html:
     return Html("".join(text(child) for child in children if child is not None))
 
 
-def data(value: object) -> Html:
-    """A word that came with the data, kept apart so that right-to-left names cannot turn the line around."""
-    return h("bdi", str(value))
+def data(value: object, longest: int = 80) -> Html:
+    """A word that came with the data: shortened, and kept apart so that it cannot turn the line around.
+
+    >>> data("a name of some length", longest=7)
+    '<bdi title="a name of some length">a name…</bdi>'
+    """
+    whole = str(value)
+    if len(whole) <= longest:
+        return h("bdi", whole)
+    return h("bdi", whole[: longest - 1] + "…", title=whole[:_LONGEST_TITLE])
 
 
 def coded(sentence: str) -> Html:

@@ -18,6 +18,8 @@ _LABELS = {
     "auc": "AUC",
     "roc_auc": "ROC AUC",
     "lr": "learning rate",
+    "train": "training",
+    "val": "validation",
     "ece": "calibration error",
 }
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
@@ -32,6 +34,15 @@ def label(metric: str) -> str:
     if metric in _LABELS:
         return _LABELS[metric]
     return " ".join(_LABELS.get(word, word) for word in metric.split("_"))
+
+
+def lower_is_better(metric: str) -> bool:
+    """Whether a metric counts errors, as far as its name tells.
+
+    >>> lower_is_better("log_loss"), lower_is_better("r2")
+    (True, False)
+    """
+    return metric in {"rmse", "mae", "mse", "mape", "ece"} or "loss" in metric or "error" in metric
 
 
 def is_share(metric: str) -> bool:
@@ -68,11 +79,13 @@ def sentence(words: str) -> str:
     return words[:1].upper() + words[1:] + end
 
 
-def significant(number: float | None, digits: int = 3) -> str:
-    """A number to so many significant digits, powers of ten beyond 10⁻⁴ and 10⁷.
+def significant(number: float | None, digits: int = 3, *, strip: bool = True) -> str:
+    """A number to so many significant digits, powers of ten beyond 10⁻⁴ and 10⁷; trailing zeros go unless told.
 
     >>> significant(0.012345), significant(123456.7), significant(1.5e-7), significant(None)
     ('0.0123', '123,457', '1.5 × 10⁻⁷', '–')
+    >>> significant(0.4), significant(0.4, strip=False)
+    ('0.4', '0.400')
     """
     if number is None or math.isnan(number):
         return NONE
@@ -83,10 +96,15 @@ def significant(number: float | None, digits: int = 3) -> str:
     power = math.floor(math.log10(abs(number)))
     if -4 <= power < 7:
         shown = f"{number:,.{max(0, digits - 1 - power)}f}"
-        shown = shown.rstrip("0").rstrip(".") if "." in shown else shown
-    else:
-        shown = f"{number / 10.0**power:.{digits - 1}f}".rstrip("0").rstrip(".")
-        shown += f" × 10{str(power).translate(_SUPERSCRIPT)}"
+        return _tidy(shown, strip=strip)
+    shown = f"{number:.{digits - 1}e}"
+    mantissa, _, exponent = shown.partition("e")
+    return f"{_tidy(mantissa, strip=strip)} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
+def _tidy(shown: str, *, strip: bool) -> str:
+    if strip and "." in shown:
+        shown = shown.rstrip("0").rstrip(".")
     return shown.replace("-", "−")
 
 

@@ -1,7 +1,7 @@
 (() => {
   "use strict";
 
-  const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false };
+  const CONFIG = { displayModeBar: false, responsive: true, doubleClick: false, showTips: false, typesetMath: false };
   const TOKEN = /^var\((--[a-z0-9-]+)\)$/;
 
   const figures = new Map();

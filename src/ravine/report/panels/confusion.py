@@ -41,10 +41,14 @@ def panel(material: Material) -> Panel | None:
 
 
 def _written(matrix: Matrix, names: list[str]) -> Html:
-    corner = h("td", "truth ↓ · predicted →", cls="corner")
-    head = h("tr", corner, *(h("th", data(name), scope="col") for name in names))
+    corner = h("td", "truth ↓", h("br"), "predicted →", cls="corner")
+    head = h("tr", corner, *(h("th", data(name, 24), scope="col") for name in names))
     body = [
-        h("tr", h("th", data(name), scope="row"), *(_cell(matrix[row], row, column) for column in range(len(names))))
+        h(
+            "tr",
+            h("th", data(name, 24), scope="row"),
+            *(_cell(matrix[row], row, column) for column in range(len(names))),
+        )
         for row, name in enumerate(names)
     ]
     caption = "Test rows by true class (down) and predicted class (across): count, and share of the true class"

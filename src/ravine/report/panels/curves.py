@@ -245,4 +245,4 @@ def _cell(name: str, value: object) -> str:
         return NONE
     if is_share(name):
         return measure(name, float(value), 2)
-    return significant(float(value), 4)
+    return significant(float(value), 4, strip=False)

@@ -195,7 +195,7 @@ def _columns(columns: list[Column]) -> Html | None:
 def _column(column: Column) -> list[str]:
     top = join(
         *(
-            h("span", data(name), " ", h("small", count(number)), cls="value-count") + " "
+            h("span", data(name, 30), " ", h("small", count(number)), cls="value-count") + " "
             for name, number in column.top[:3]
         )
     )

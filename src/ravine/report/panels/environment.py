@@ -17,7 +17,7 @@ def panel(material: Material) -> Panel | None:
     """Machine, versions and command."""
     if not material.environment:
         return None
-    entries = [(data(name), data(value)) for name, value in flattened(material.environment)]
+    entries = [(data(name), data(value, 2000)) for name, value in flattened(material.environment)]
     return Panel(
         "environment", "Where it ran", "Machine", fold("Machine, versions, command", pairs("Where it ran", entries))
     )

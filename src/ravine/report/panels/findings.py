@@ -12,7 +12,8 @@ from ravine.report.numbers import count, percent, plural, significant
 from ravine.report.panel import Panel
 from ravine.report.table import pairs
 
-_MOST = 50
+_OPEN = 8
+_MOST = 100
 _LONGEST = 400
 _SIGN = {Severity.ERROR: "✕", Severity.WARNING: "!", Severity.NOTE: "i"}
 
@@ -25,7 +26,8 @@ def panel(material: Material) -> Panel | None:
     cards = [_card(finding) for finding in findings[:_MOST]]
     rest = len(findings) - _MOST
     left = h("p", f"{plural(rest, 'finding')} more in findings.json.", cls="left-out") if rest > 0 else None
-    return Panel("findings", "Findings", "Findings", join(*cards, left))
+    folded = fold(f"{plural(len(cards) - _OPEN, 'more finding')}", *cards[_OPEN:], left) if len(cards) > _OPEN else None
+    return Panel("findings", "Findings", "Findings", join(*cards[:_OPEN], folded))
 
 
 def _card(finding: Finding) -> Html:
@@ -59,4 +61,4 @@ def _short(value: object) -> Html:
         spelled = ", ".join(item if isinstance(item, str) else significant(item, 4) for item in value)
     else:
         spelled = value if isinstance(value, str) else json.dumps(plain(value), ensure_ascii=False)
-    return data(spelled if len(spelled) <= _LONGEST else spelled[: _LONGEST - 1] + "…")
+    return data(spelled, _LONGEST)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from ravine.records.finding import Severity
 from ravine.report.about import about, known_status, status
 from ravine.report.html import Html, coded, data, h, join
@@ -12,6 +14,7 @@ from ravine.report.numbers import (
     gain_text,
     interval_text,
     label,
+    lower_is_better,
     measure,
     plural,
     significant,
@@ -61,6 +64,19 @@ def _tile(name: str, value: str, beside: str, cls: str = "") -> Html:
     )
 
 
+def _so_far(material: Material) -> list[Html]:
+    """The best epoch yet of a training that has not ended."""
+    metric = material.watched
+    known = material.history.series(f"val_{metric}") if metric else None
+    finite = [value for value in known.values if math.isfinite(value)] if known else []
+    if not finite:
+        return []
+    best = min(finite) if lower_is_better(metric) else max(finite)
+    return [
+        _tile(f"Best validation {label(metric)} so far", measure(metric, best), plural(len(finite), "epoch"), "main")
+    ]
+
+
 def _tiles(material: Material) -> Html | None:
     tiles: list[Html] = []
     test, train, score = material.results.test, material.results.train, material.score
@@ -76,6 +92,8 @@ def _tiles(material: Material) -> Html | None:
         tiles.append(
             _tile(f"Best validation {label(train.metric)}", measure(train.metric, train.best_value), beside, "main")
         )
+    elif train is None:
+        tiles += _so_far(material)
     if best and best.score.value is not None:
         beside = best.name
         if score and score.value is not None and score.name == best.score.name:

@@ -39,8 +39,8 @@ def panel(material: Material) -> Panel | None:
 def _card(mistake: Mistake, *, drawn: bool) -> Html:
     said = f" ({percent(mistake.confidence, 0)})" if mistake.confidence is not None else ""
     facts = [
-        h("div", h("dt", "truth"), h("dd", data(mistake.truth), cls="truth")),
-        h("div", h("dt", "predicted"), h("dd", data(mistake.predicted), said, cls="guess")),
+        h("div", h("dt", "truth"), h("dd", data(mistake.truth, 40), cls="truth")),
+        h("div", h("dt", "predicted"), h("dd", data(mistake.predicted, 40), said, cls="guess")),
     ]
     if mistake.loss is not None:
         facts.append(h("div", h("dt", "loss"), h("dd", significant(mistake.loss))))
@@ -48,7 +48,7 @@ def _card(mistake: Mistake, *, drawn: bool) -> Html:
     return h(
         "article",
         h("div", shown, cls="frame") if mistake.image and drawn else None,
-        h("div", h("h3", data(mistake.id)), h("dl", *facts), cls="facts"),
+        h("div", h("h3", data(mistake.id, 60)), h("dl", *facts), cls="facts"),
         _values(mistake),
         cls="mistake",
     )

@@ -111,14 +111,17 @@ def _agreement(kept: list[tuple[float, float]], residuals: Residuals, *, log: bo
         title="Truth against prediction",
         alt=f"Truth against prediction of {len(kept)} test rows, both from {significant(low)} to {significant(high)}.",
         traces=traces,
-        layout={"xaxis": _scale("predicted", log=log), "yaxis": _scale("truth", log=log)},
+        layout={"xaxis": _scale("predicted", guesses, log=log), "yaxis": _scale("truth", truths, log=log)},
         keys=tuple(keys),
         height=340,
     )
 
 
-def _scale(title: str, *, log: bool) -> dict[str, Any]:
-    return axis(title, zeroline=False, type="log", nticks=6) if log else axis(title, zeroline=False)
+def _scale(title: str, values: list[float], *, log: bool) -> dict[str, Any]:
+    if not log:
+        return axis(title, zeroline=False)
+    decades = math.log10(max(values) / min(values))
+    return axis(title, zeroline=False, type="log", **({"dtick": 1} if decades > 1.5 else {}))
 
 
 def _between(low: float, high: float) -> list[float]:
@@ -144,8 +147,8 @@ def _leftover(kept: list[tuple[float, float]], *, log: bool) -> Figure:
         alt=f"Residuals, {name}, from {significant(min(left))} to {significant(max(left))}.",
         traces=[_dots(guesses, left, _said(kept))],
         layout={
-            "xaxis": _scale("predicted", log=log),
-            "yaxis": _scale(name, log=log),
+            "xaxis": _scale("predicted", guesses, log=log),
+            "yaxis": _scale(name, left, log=log),
             "shapes": [{**none, "layer": "below", "line": {"color": color("base"), "width": 1.5, "dash": "dash"}}],
         },
         keys=(Key("a test row", "net", "dot"), Key("nothing left over", "base", "dash")),
