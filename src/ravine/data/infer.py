@@ -47,7 +47,7 @@ def infer_task(raw: Raw, *, override: str = "auto", log_target: bool | Literal["
     kinds = [kind.value for kind in Kind]
     if override != "auto" and override not in kinds:
         raise BadValue(refusal("ravine fit", "task", f"be auto, {', '.join(kinds)}", override))
-    targets = _checked(raw)
+    targets = checked_targets(raw)
     kind, reason = _kind(raw, targets) if override == "auto" else (Kind(override), f"asked for with --task {override}")
     if kind is Kind.CLASSIFY:
         task = _classes(raw, targets, reason)
@@ -64,7 +64,7 @@ def infer_task(raw: Raw, *, override: str = "auto", log_target: bool | Literal["
     return task
 
 
-def _checked(raw: Raw) -> NDArray[Any]:
+def checked_targets(raw: Raw) -> NDArray[Any]:
     """The targets, (rows,) or (rows, k ≥ 2), whole and finite; or what is wrong with them."""
     if raw.targets is None:
         raise BadData(f"{raw.name}: has no target to learn. Name the column with --target.")

@@ -19,7 +19,8 @@ from ravine.data.raw import Images, Inputs
 MOST_MEASURED = 200_000_000
 """Pixels to measure at most; of more, evenly spaced pictures are taken."""
 
-_CHUNK = 16_000_000  # pixels counted at a time, so that memory stays small
+_CHUNK = 2_000_000  # pixels summed at a time, so that memory stays small
+_GREY = np.float32(127.5)
 _MODES = {1: "grey", 3: "colour"}
 
 
@@ -42,11 +43,7 @@ class ImagePreparation(Preparation):
             BadData: All of them are one colour.
         """
         _, height, width, _ = inputs.pixels.shape
-        counts = _histogram(inputs.pixels, np.sort(train_rows))
-        levels = np.arange(256)
-        weights = counts / counts.sum(axis=1, keepdims=True)
-        mean = weights @ levels
-        std = np.sqrt((weights * (levels - mean[:, None]) ** 2).sum(axis=1))
+        mean, std = _moments(inputs.pixels, np.sort(train_rows))
         if (std == 0).all():
             raise BadData(
                 f"all {len(train_rows):,} training pictures are one flat colour; there is nothing to learn from."
@@ -128,15 +125,22 @@ def converted(pixels: NDArray[np.uint8], height: int, width: int, channels: int)
     return out
 
 
-def _histogram(pixels: NDArray[np.uint8], rows: NDArray[Any]) -> NDArray[np.float64]:
-    """How often each level occurs in each channel, (channels, 256): exact, in little memory."""
+def _moments(pixels: NDArray[np.uint8], rows: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each channel, (channels,), in one pass and little memory."""
     size = int(np.prod(pixels.shape[1:]))
     rows = rows[:: max(1, -(-len(rows) * size // MOST_MEASURED))]
     channels = pixels.shape[-1]
-    counts = np.zeros((channels, 256))
+    total, squares = np.zeros(channels), np.zeros(channels)
+    low, high = np.full(channels, np.inf), np.full(channels, -np.inf)
     step = max(1, _CHUNK // size)
     for start in range(0, len(rows), step):
-        chunk = pixels[rows[start : start + step]]
-        for channel in range(channels):
-            counts[channel] += np.bincount(chunk[..., channel].ravel(), minlength=256)
-    return counts
+        # About the middle grey, so that the squares do not cancel each other's digits.
+        chunk = pixels[rows[start : start + step]].reshape(-1, channels).astype(np.float32) - _GREY
+        for channel, values in enumerate(np.ascontiguousarray(chunk.T)):
+            total[channel] += values.sum(dtype=np.float64)
+            squares[channel] += float(values @ values)
+            low[channel], high[channel] = min(low[channel], values.min()), max(high[channel], values.max())
+    count = len(rows) * size / channels
+    mean = total / count
+    variance = np.maximum(squares / count - mean**2, 0.0)
+    return mean + _GREY, np.where(high > low, np.sqrt(variance), 0.0)
