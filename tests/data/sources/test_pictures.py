@@ -171,6 +171,9 @@ def test_grey_stays_grey_only_when_all_are(tmp_path: Path) -> None:
     for name in ("a/1.png", "b/2.png"):
         picture(tmp_path / name, mode="L")
     assert open_source(tmp_path).inputs.pixels.shape == (2, 12, 10, 1)
+    with Image.open(tmp_path / "a/1.png") as grey:
+        grey.convert("RGB").save(tmp_path / "a/1.png")
+    assert open_source(tmp_path).inputs.pixels.shape == (2, 12, 10, 1)
     picture(tmp_path / "b/3.png")
     pixels = open_source(tmp_path).inputs.pixels
     assert pixels.shape == (3, 12, 10, 3)

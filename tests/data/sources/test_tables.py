@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ravine.core.errors import BadData
 from ravine.data.raw import Raw, Table
 from ravine.data.sources.delimited import read_delimited
 from ravine.data.sources.opening import open_source
@@ -287,6 +288,33 @@ def test_columns_that_only_name_rows_go(tmp_path: Path) -> None:
     assert raw.ids.tolist() == list(range(40))
     dropped = next(finding for finding in raw.findings if finding.symptom == "drops-columns")
     assert "ticket" in dropped.details["columns"]
+
+
+def test_a_number_column_with_a_stray_word_is_told(tmp_path: Path) -> None:
+    rows = [[str(k % 7), f"{k}.25", str(k % 2)] for k in range(40)]
+    rows[16][0] = "six"
+    raw = open_source(written(tmp_path, "\n".join(",".join(row) for row in [["a", "b", "y"], *rows])), target="y")
+    (finding,) = raw.findings
+    assert finding.symptom == "mixes-types"
+    assert finding.evidence == "column 'a' is text because 1 of 40 values is no number (first: 'six' in data row 17)"
+    rows[16][:2] = "6", "much"
+    with pytest.raises(BadData, match=r"column 'b' is text because 1 of 40 .*'much' in data row 17.* --drop b"):
+        open_source(written(tmp_path, "\n".join(",".join(row) for row in [["a", "b", "y"], *rows])), target="y")
+
+
+@pytest.mark.parametrize(
+    "name", ["id", "ID", "user_id", "userId", "PassengerID", "index", "Unnamed: 0", "rownames", "uuid"]
+)
+def test_names_that_mean_an_id(tmp_path: Path, name: str) -> None:
+    raw = open_source(written(tmp_path, f"{name},a,y\n7,1,0\n9,1,1\n8,2,0\n"), target="y")
+    assert raw.inputs.frame.columns == ["a"]
+    assert raw.ids.tolist() == [7, 9, 8]
+
+
+@pytest.mark.parametrize("name", ["paid", "valid", "android", "acid", "humid", "amount"])
+def test_names_that_only_end_like_it(tmp_path: Path, name: str) -> None:
+    raw = open_source(written(tmp_path, f"{name},a,y\n7,1,0\n9,1,1\n8,2,0\n"), target="y")
+    assert raw.inputs.frame.columns == [name, "a"]
 
 
 def test_many_rows_take_little_longer_than_polars_alone(tmp_path: Path) -> None:

@@ -13,19 +13,13 @@ from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadData
 from ravine.data.raw import Raw, Table
 from ravine.data.sources.arrays import refuse_missing
-from ravine.data.sources.notes import note, some
+from ravine.data.sources.looks import has_own_value_a_row, is_called_id, is_prose, strays
+from ravine.data.sources.notes import note, some, warning
 from ravine.data.sources.options import Options
 from ravine.records.finding import Finding
 
 if TYPE_CHECKING:
     import polars as pl
-
-FEW_ROWS = 20
-"""With fewer rows than this, distinct values say nothing about a column."""
-
-_ID_NAMES = re.compile(
-    r"(?i:(.*[\W_])?id|index|idx|unnamed: ?0|row_?names?|row_?(number|num|no|nr)|uuid|guid)$|.*[a-z](Id|ID)$"
-)
 
 
 def raw_of_frame(
@@ -70,6 +64,8 @@ def raw_of_frame(
             )
         )
     ids = _text_or_numbers(frame[options.id]) if options.id in aside else None
+    if options.need_target:
+        _tell_strays(features, owner, found)
     features, guessed = _without_names(features, found, named=ids is not None, keep=not options.need_target)
     if options.need_target:
         _refuse_prose(features, owner)
@@ -209,24 +205,10 @@ def _without_names(
     Rows to be predicted keep all columns (`keep`): a few rows look distinct in any column, and
     the model takes the columns it knows.
     """
-    import polars as pl
-
-    ids: NDArray[Any] | None = None
-    gone: list[str] = []
-    for column in features:
-        if not (column.dtype.is_integer() or column.dtype == pl.String) or column.null_count() == len(column):
-            continue
-        by_name = _ID_NAMES.match(column.name) is not None
-        if not by_name and (column.dtype != pl.String or len(column) < FEW_ROWS or keep):
-            continue
-        present = len(column) - column.null_count()
-        distinct = column.n_unique() - (present < len(column))
-        if by_name and distinct == len(column):
-            if ids is None and not named:
-                ids = _text_or_numbers(column)
-            gone.append(column.name)
-        elif not by_name and distinct >= 0.95 * present and not _is_prose(column):
-            gone.append(column.name)
+    called = [column for column in features if is_called_id(column)]
+    ids = _text_or_numbers(called[0]) if called and not named else None
+    gone = [column.name for column in called]
+    gone += [column.name for column in features if column.name not in gone and has_own_value_a_row(column)]
     if keep or not gone:
         return features, ids
     evidence = f"{some([repr(name) for name in gone])}: (nearly) every row has its own value, so nothing can be learned"
@@ -236,9 +218,7 @@ def _without_names(
 
 
 def _refuse_prose(features: pl.DataFrame, owner: str) -> None:
-    import polars as pl
-
-    prose = [column for column in features if column.dtype == pl.String and _is_prose(column)]
+    prose = [column for column in features if is_prose(column)]
     if not prose:
         return
     first = prose[0]
@@ -253,16 +233,20 @@ def _refuse_prose(features: pl.DataFrame, owner: str) -> None:
     )
 
 
-def _is_prose(column: pl.Series) -> bool:
-    """Long texts that hardly ever repeat: sentences, names of people, addresses."""
-    values = column.drop_nulls()
-    if len(values) < FEW_ROWS or values.n_unique() <= 0.5 * len(values):
-        return False
-    sample = values.head(10_000)
-    length, spaces = sample.str.len_chars().mean(), sample.str.count_matches(" ", literal=True).mean()
-    assert isinstance(length, float)
-    assert isinstance(spaces, float)
-    return length > 40 or spaces >= 2
+def _tell_strays(features: pl.DataFrame, owner: str, found: list[Finding]) -> None:
+    """Name columns that would be numbers but for a few values; refuse them where nothing else could be learned."""
+    for column in features:
+        rows = strays(column)
+        if not rows:
+            continue
+        evidence = (
+            f"column {column.name!r} is text because {len(rows):,} of {len(column):,} values "
+            f"{'is' if len(rows) == 1 else 'are'} no number (first: {column[rows[0]]!r} in data row {rows[0] + 1})"
+        )
+        if has_own_value_a_row(column):
+            raise BadData(f"{owner}: {evidence}. Mend or empty them, or leave the column out: {_drops([column.name])}")
+        advice = "if it should be a number, mend these values or leave them empty; else nothing: it is a category"
+        found.append(warning("mixes-types", evidence, advice, rows=[row + 1 for row in rows[:100]]))
 
 
 def _groups(column: pl.Series, owner: str) -> NDArray[Any]:

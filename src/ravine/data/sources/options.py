@@ -117,7 +117,8 @@ def _delimiter(value: str | None) -> str | None:
 def _size(value: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if value is None:
         return None
-    height, width = (value, value) if isinstance(value, int) else value
-    if min(height, width) < 4 or max(height, width) > 4096:
+    if not isinstance(value, int):  # measured on other pictures, not chosen
+        return int(value[0]), int(value[1])
+    if not 4 <= value <= 4096:
         raise BadValue(refusal("source", "--image-size", "be from 4 to 4096 pixels", value))
-    return int(height), int(width)
+    return value, value

@@ -65,7 +65,7 @@ def read_pictures(
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], list[Finding]]:
     """All pictures in one array, upright, in one size and mode.
 
-    Grey pictures stay grey (one channel) when all are; what is transparent lies on white. The
+    Pictures that are all grey have one channel, however they are saved; what is transparent lies on white. The
     size is the common one, or, of a mix, a square with the median of the shorter sides; at most
     224 pixels a side unless `size` says otherwise. A picture of another shape is scaled until it
     fills the square, and what sticks out is cut off evenly.
@@ -115,7 +115,18 @@ def read_pictures(
     if faults:
         findings.append(_unreadable(faults, len(paths)))
     findings += _size_findings([seen[k].size for k in good], (height, width), asked=size is not None)
-    return pixels if whole.all() else pixels[whole], readable, findings
+    return _without_colour(pixels if whole.all() else pixels[whole]), readable, findings
+
+
+def _without_colour(pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """One channel of pictures that are saved in three but are all grey; what has colour, or lies on disk, as it is."""
+    if pixels.shape[-1] == 1 or isinstance(pixels, np.memmap):
+        return pixels
+    for start in range(0, len(pixels), _BLOCK):  # colour shows in the first block, nearly always
+        block = pixels[start : start + _BLOCK]
+        if not ((block[..., 0] == block[..., 1]) & (block[..., 1] == block[..., 2])).all():
+            return pixels
+    return np.ascontiguousarray(pixels[..., :1])
 
 
 def _look(path: Path, *, keep: bool) -> Seen:
