@@ -93,6 +93,12 @@ def test_predict_says_what_it_did(calls, make_run, capsys):
     assert capsys.readouterr().out == "3 rows → out.csv\n"
 
 
+def test_predictions_on_standard_output_end_with_one_line_end(calls, make_run, monkeypatch, capsys):
+    monkeypatch.setattr(sys.modules["ravine.fit.predict"], "predict_file", lambda *_, **__: "id,prediction\n1,a\n")
+    assert main(["predict", str(make_run("digits-1")), "new.csv"]) == 0
+    assert capsys.readouterr().out == "id,prediction\n1,a\n"
+
+
 def test_export_prints_the_file(calls, make_run, capsys):
     path = make_run("digits-1")
     assert main(["export", str(path), "--to", "onnx"]) == 0

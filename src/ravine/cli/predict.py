@@ -24,7 +24,13 @@ def predict(
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="CSV file to write.", show_default=False),
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="File to write: .csv, .tsv, .parquet or .jsonl. Default: CSV on standard output.",
+            show_default=False,
+        ),
     ] = None,
     target: Annotated[
         str | None,
@@ -37,4 +43,5 @@ def predict(
 
     from ravine.fit.predict import predict_file
 
-    typer.echo(predict_file(path, data, output, target=target))
+    text = predict_file(path, data, output, target=target)
+    typer.echo(text, nl=not text.endswith("\n"))
