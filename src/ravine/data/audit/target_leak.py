@@ -71,17 +71,17 @@ def _told_class(column: Column, labels: NDArray[np.int64]) -> tuple[str, float] 
     right = counts.max(axis=1)
     if right.sum() < NEARLY_ALL * len(labels):
         return None
-    if len(labels) >= REPEATS * len(values):
-        return f"each of its {len(values)} values has one class only, in {len(labels):,} rows", 0.95
-    if not column.ordered or len(labels) < FEWEST_FOR_THRESHOLDS or np.bincount(labels).max() > len(labels) - FEWEST:
-        return None
+    num_seen = len(np.unique(labels))
     runs = 1 + int(np.count_nonzero(np.diff(counts.argmax(axis=1))))
-    if runs > 2 * len(np.unique(labels)):
+    by_thresholds = column.ordered and len(values) > num_seen and runs <= 2 * num_seen
+    if not by_thresholds:
+        if len(labels) < REPEATS * len(values):
+            return None
+        return f"each of its {len(values)} values has one class only, in {len(labels):,} rows", 0.95
+    if len(labels) < FEWEST_FOR_THRESHOLDS or np.bincount(labels).max() > len(labels) - FEWEST:
         return None
-    return (
-        f"{runs - 1} threshold{'s' if runs > 2 else ''} part the classes without an error in {len(labels):,} rows",
-        0.7,
-    )
+    cuts = f"{runs - 1} threshold{'s part' if runs > 2 else ' parts'}"
+    return f"{cuts} the classes without an error in {len(labels):,} rows", 0.7
 
 
 def _blank_class(missing: NDArray[np.bool_], labels: NDArray[np.int64]) -> tuple[str, float] | None:
