@@ -66,7 +66,7 @@ def test_scores_of_classes():
         "balanced_accuracy": sk.balanced_accuracy_score(truth, choice),
         "f1": sk.f1_score(truth, choice, average="macro"),
         "log_loss": sk.log_loss(truth, chances),
-        "auroc": sk.roc_auc_score(truth, chances, multi_class="ovr", average="macro"),
+        "roc_auc": sk.roc_auc_score(truth, chances, multi_class="ovr", average="macro"),
     }
     assert {name: found[name].value for name in expected} == pytest.approx(expected)
     assert (found["accuracy"].low, found["accuracy"].high) == wilson(int((truth == choice).sum()), len(truth))
@@ -79,7 +79,7 @@ def test_scores_of_classes():
 def test_two_classes_have_one_area():
     answers = _classes(task=Task(kind=Kind.CLASSIFY, classes=("no", "yes")))
     found = _by_name(scores(answers, Bootstrap(len(answers))))
-    assert found["auroc"].value == pytest.approx(sk.roc_auc_score(answers.target, answers.probabilities[:, 1]))
+    assert found["roc_auc"].value == pytest.approx(sk.roc_auc_score(answers.target, answers.probabilities[:, 1]))
 
 
 def test_a_class_without_test_rows_is_left_out_as_scikit_learn_does():
@@ -89,7 +89,7 @@ def test_a_class_without_test_rows_is_left_out_as_scikit_learn_does():
     assert found["balanced_accuracy"].value == sk.balanced_accuracy_score(answers.target, answers.choice)
     assert found["f1"].value == pytest.approx(sk.f1_score(answers.target, answers.choice, average="macro"))
     one = answers[np.flatnonzero(answers.target == 0)]
-    assert _by_name(scores(one, Bootstrap(len(one))))["auroc"].value is None
+    assert _by_name(scores(one, Bootstrap(len(one))))["roc_auc"].value is None
 
 
 @pytest.mark.parametrize("log", [False, True])
@@ -125,14 +125,14 @@ def test_scores_of_labels():
     found = _by_name(scores(answers, Bootstrap(len(answers))))
     assert found["f1"].value == pytest.approx(sk.f1_score(truth, said, average="macro"))
     assert found["exact_match"].value == sk.accuracy_score(truth, said)
-    assert found["auroc"].value == pytest.approx(sk.roc_auc_score(truth, answers.outputs, average="macro"))
+    assert found["roc_auc"].value == pytest.approx(sk.roc_auc_score(truth, answers.outputs, average="macro"))
     chances = answers.probabilities
     losses = [sk.log_loss(truth[:, j], chances[:, j]) for j in range(3)]
     assert found["log_loss"].value == pytest.approx(np.mean(losses))
     for label, name in enumerate(LABELS.classes):
         assert found[f"f1: {name}"].value == pytest.approx(sk.f1_score(truth[:, label], said[:, label]))
         area = sk.roc_auc_score(truth[:, label], answers.outputs[:, label])
-        assert found[f"auroc: {name}"].value == pytest.approx(area)
+        assert found[f"roc_auc: {name}"].value == pytest.approx(area)
 
 
 def test_measures_by_name():

@@ -31,11 +31,9 @@ def test_soft_targets_count_their_likeliest_class(rng):
 
 @pytest.mark.parametrize("log", [False, True])
 def test_numbers_in_their_units(rng, log):
-    values = np.exp(rng.normal(size=(100, 2)) + [1.0, 3.0])
+    values = np.exp(rng.normal(size=(100, 2)) + np.array([1.0, 3.0]))
     learned = np.log(values) if log else values
-    task = Task(
-        kind=Kind.REGRESS, targets=("u", "v"), log=log, mean=tuple(learned.mean(0)), std=tuple(learned.std(0))
-    )
+    task = Task(kind=Kind.REGRESS, targets=("u", "v"), log=log, mean=tuple(learned.mean(0)), std=tuple(learned.std(0)))
     target = (learned - learned.mean(0)) / learned.std(0)
     outputs = target + 0.1 * rng.normal(size=target.shape)
     said = outputs * learned.std(0) + learned.mean(0)

@@ -29,14 +29,14 @@ def scores(answers: Answers, boot: Bootstrap) -> list[Score]:
     if answers.task.kind is Kind.REGRESS:
         return found
     areas = _areas(answers)
-    found.append(_area_score("auroc", list(areas.values())))
+    found.append(_area_score("roc_auc", list(areas.values())))
     if answers.task.kind is Kind.CLASSIFY:
         error = calibration(answers).expected_error
         return [*found, Score(name="ece", value=error, higher_is_better=False)]
     for label, name in enumerate(answers.task.classes[:MOST_LABELS]):
         found.append(score(label_f1(label, name), answers, boot))
         if label in areas:
-            found.append(_area_score(f"auroc: {name}", [areas[label]]))
+            found.append(_area_score(f"roc_auc: {name}", [areas[label]]))
     return found
 
 
