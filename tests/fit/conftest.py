@@ -89,9 +89,7 @@ def houses(rows: int = 400, *, spread: float = 0.3) -> Raw:
     price = np.exp(11 + 1.2 * x[:, 0] + 0.6 * x[:, 1] + 0.2 * x[:, 2] + spread * rng.normal(size=rows))
     frame = pl.DataFrame({"size": x[:, 0], "rooms": x[:, 1], "garden": x[:, 2], "noise": x[:, 3]})
     ids = np.arange(1, rows + 1)
-    return Raw(
-        name="houses", origin="houses", inputs=Table(frame), targets=price, target_names=("price",), ids=ids
-    )
+    return Raw(name="houses", origin="houses", inputs=Table(frame), targets=price, target_names=("price",), ids=ids)
 
 
 def pairs(rows: int = 300) -> Raw:
