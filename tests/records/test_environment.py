@@ -37,6 +37,12 @@ def test_the_command_is_that_of_the_process(tmp_path):
     assert lines[-1] == "False False"
 
 
+@pytest.mark.parametrize("program", ["/usr/bin/ravine", "C:/bin/ravine.exe", "/site-packages/ravine/__main__.py"])
+def test_our_own_command_reads_as_it_was_typed(monkeypatch, tmp_path, program):
+    monkeypatch.setattr(sys, "argv", [program, "fit", "my data.csv"])
+    assert environment(folder=tmp_path)["command"] == "ravine fit 'my data.csv'"
+
+
 @pytest.fixture
 def repository(tmp_path):
     def git(*words: str) -> str:

@@ -47,7 +47,7 @@ def environment(command: Sequence[str] | None = None, folder: Path | None = None
     Returns:
         JSON's own types only. What cannot be found out here is None.
     """
-    words = list(sys.orig_argv if command is None else command)
+    words = _words() if command is None else list(command)
     return {
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": shlex.join(words),
@@ -115,6 +115,14 @@ def is_alive(pid: int) -> bool:
     except (OSError, OverflowError):
         return False
     return True
+
+
+def _words() -> list[str]:
+    """The command as a person would type it again: our own program by its name alone."""
+    program = Path(sys.argv[0])
+    if program.stem == "ravine" or program.parts[-2:] == ("ravine", "__main__.py"):
+        return ["ravine", *sys.argv[1:]]
+    return list(sys.orig_argv)
 
 
 def _git(folder: Path, *words: str) -> str | None:
