@@ -127,10 +127,12 @@ def test_records_can_be_pickled_and_copied(rule):
 def test_compiled_is_eager(rule, given, kinds, tensor):
     """One kernel, no graph break, clock and numbers as zero-dimensional tensors."""
     values = rule.values(given)
-    numbers = {n: tensor(values[n]) for n in rule.bounds}
-    chosen = {n: v for n, v in values.items() if n not in numbers}
+    taken = rule.arguments(values)
+    numbers = {n: tensor(v) for n, v in taken.items() if n in rule.bounds}
+    chosen = {n: v for n, v in taken.items() if n not in numbers}
+    update = rule.update
     torch._dynamo.reset()
-    step = torch.compile(lambda g, p, s, c, n: rule.direction(g, p, s, c, {**n, **chosen}), fullgraph=True)
+    step = torch.compile(lambda g, p, s, c, n: update(g, p, s, c, **n, **chosen), fullgraph=True)
     p = torch.ones(4, 2, dtype=torch.float64)
     eager = compiled = rule.first_state(p, values)
     rates = Rates.first(0.1)

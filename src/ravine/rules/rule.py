@@ -173,7 +173,14 @@ class Rule:
         the new state may be g, p or u. A driver that works in place copies the new state into
         its own storage before it changes p or the gradient.
         """
-        return self.update(g, p, s, c, **{name: values[name] for name in _keywords(self.update) if name in values})
+        return self.update(g, p, s, c, **self.arguments(values))
+
+    def arguments(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """Those of `values` that the update takes.
+
+        `torch.compile` cannot look into this; compile `update(g, p, s, c, **arguments)`.
+        """
+        return {name: values[name] for name in _keywords(self.update) if name in values}
 
 
 @cache
