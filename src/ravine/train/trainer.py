@@ -111,6 +111,7 @@ class Trainer:
         self.plan: PlanSection | None = None
         self.machine = machine
         self._resume = resume
+        self._writer: MetricsWriter | None = None
         self.folder = RunFolder(Path(run_dir)) if run_dir is not None else None
 
     def on(self, event: Event, listener: Callable[[Trainer], object]) -> Trainer:
@@ -130,7 +131,6 @@ class Trainer:
             BadRun: The run folder cannot be written, or no snapshot can be used.
             UserCodeError: The network or the loss raised.
         """
-        self._writer: MetricsWriter | None = None
         with _settings_put_back():
             try:
                 self._set_up(train, validate)
