@@ -41,7 +41,7 @@ cell = word | st.builds(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=80)
 @given(data=st.data(), delimiter=st.sampled_from(",;\t|"), crlf=st.booleans(), mark=st.booleans())
 def test_what_the_csv_module_writes_is_read_back(tmp_path, data, delimiter, crlf, mark) -> None:
     width = data.draw(st.integers(2, 4))

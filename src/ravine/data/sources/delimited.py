@@ -49,10 +49,15 @@ def read_delimited(path: Path, delimiter: str | None) -> tuple[pl.DataFrame, lis
         except pl.exceptions.ComputeError:
             # A type that the first rows suggested does not hold further down, or a real fault, which shows again.
             frame = _parsed(content, delimiter, infer=False)
-    except pl.exceptions.PolarsError as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
         raise _explained(path, content, delimiter, error) from None
     if frame.width != len(names) or frame.height == 0:
         _refuse_ragged(path, content, delimiter)
+    if frame.width != len(names):
+        raise BadData(
+            f"{path}: the first line has {len(names)} names but {frame.width} fields. Are line ends mixed, or quotes "
+            "open? Write the file anew with one kind of line end."
+        )
     if frame.height == 0 and not _is_data(names):
         raise BadData(f"{path}: has a line of column names but no rows of data.")
     found: list[Finding] = []

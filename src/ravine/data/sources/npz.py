@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -40,10 +38,8 @@ def open_npz(path: Path, options: Options, *, origin: str) -> Raw:
             arrays = {name: file[name] for pair in names.values() for name in pair.values()}
     except BadData:
         raise
-    except ValueError as error:
-        raise _refused(path, error) from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error, KeyError, NotImplementedError) as error:
-        raise BadData(f"{path}: damaged or not a NumPy file ({error}). Save it again with numpy.savez.") from None
+    except Exception as error:  # of a damaged header NumPy raises anything, a TokenError among others
+        raise _refused(path, error, "savez") from None
     pieces = {part: Piece(**{role: arrays[name] for role, name in pair.items()}) for part, pair in names.items()}
     target = options.target[0] if options.target else next(iter(names.values())).get("y", "target")
     target = "target" if target.lower().partition("_")[0] in Y_NAMES else target
@@ -59,10 +55,8 @@ def open_npy(path: Path, options: Options, *, origin: str) -> Raw:
     options.refuse_columns(path, "an .npy file")
     try:
         array = np.load(path, allow_pickle=False, mmap_mode="r")
-    except ValueError as error:
-        raise _refused(path, error) from None
-    except (OSError, EOFError) as error:
-        raise BadData(f"{path}: damaged or not a NumPy file ({error}). Save it again with numpy.save.") from None
+    except Exception as error:  # of a damaged header NumPy raises anything, a TokenError among others
+        raise _refused(path, error, "save") from None
     if not isinstance(array, np.ndarray):
         array.close()
         raise BadData(f"{path}: holds several arrays although it is named .npy. Rename it to .npz.")
@@ -148,10 +142,11 @@ def _refuse_npy(path: Path) -> None:
         raise BadData(f"{path}: holds one array although it is named .npz. Rename it to .npy.")
 
 
-def _refused(path: Path, error: ValueError) -> BadData:
+def _refused(path: Path, error: Exception, function: str) -> BadData:
     if "allow_pickle" in str(error) or "bject" in str(error):
         return BadData(
             f"{path}: holds Python objects or is no NumPy file; files are never unpickled here. "
             "Save plain numbers: numpy.savez(file, x=x.astype('float32'), y=y)."
         )
-    return BadData(f"{path}: damaged or not a NumPy file ({error}). Save it again with numpy.savez.")
+    reason = (str(error) or type(error).__name__).partition("\n")[0].replace(str(path), "it")
+    return BadData(f"{path}: damaged or not a NumPy file ({reason}). Save it again with numpy.{function}.")

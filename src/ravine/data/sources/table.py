@@ -43,7 +43,7 @@ def read_parquet(path: Path) -> pl.DataFrame:
 
     try:
         return pl.read_parquet(path)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         reason = str(error).partition("\n")[0]
         raise BadData(f"{path}: damaged or not a Parquet file ({reason}). Write it again.") from None
 
@@ -54,7 +54,7 @@ def read_jsonl(path: Path) -> pl.DataFrame:
 
     try:
         frame = pl.read_ndjson(path, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         _refuse_lines(path)
         reason = str(error).partition("\n")[0]
         raise BadData(f"{path}: not JSON with one object a line ({reason}).") from None
