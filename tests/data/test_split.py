@@ -213,3 +213,31 @@ def test_refusals(more, options, error, words):
 def test_too_few_rows_are_refused():
     with pytest.raises(BadData, match="too few"):
         split_rows(raw_of(np.array([0, 1])), task_of([0, 1]), val=0.15, test=0.2, seed=0)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_class_that_one_group_holds_is_trained_on(seed):
+    groups = np.repeat(np.arange(30), 10)
+    targets = np.arange(300) % 2
+    targets[groups == 7] = 2
+    split = split_rows(raw_of(targets, groups=groups), task_of(targets), val=0.2, test=0.2, seed=seed)
+    assert 2 in targets[split.train]
+
+
+@pytest.mark.parametrize("fold", range(3))
+def test_folds_of_groups_stay_whole(fold):
+    groups = np.random.default_rng(0).integers(0, 25, 300)
+    targets = np.arange(300) % 2
+    split = split_rows(raw_of(targets, groups=groups), task_of(targets), val=0.2, test=0.2, folds=3, fold=fold, seed=0)
+    assert_whole(split, 300)
+    assert sum(len(set(groups[part])) for part in (split.train, split.val, split.test)) == len(set(groups))
+    assert len(split.test) == pytest.approx(100, abs=10)
+
+
+def test_one_cut_of_shares_agrees_with_scikit_learns():
+    from sklearn.model_selection import StratifiedShuffleSplit
+
+    targets = np.repeat([0, 1, 2], [70, 25, 5])
+    split = split_rows(raw_of(targets), task_of(targets), val=0.2, test=0.2, seed=0)
+    _, theirs = next(StratifiedShuffleSplit(test_size=20, random_state=0).split(targets, targets))
+    assert np.bincount(targets[split.test]).tolist() == np.bincount(targets[theirs]).tolist() == [14, 5, 1]

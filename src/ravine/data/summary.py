@@ -130,14 +130,14 @@ def _array_columns(inputs: Arrays, rows: Rows) -> Iterator[Column]:
 def _numbers(name: str, values: NDArray[np.float64], missing: int, distinct: int) -> Column:
     if not len(values):
         return Column(name=name, type="number", missing=missing, distinct=distinct)
-    with np.errstate(over="ignore"):  # a spread beyond float64 is told as none
-        std = float(values.std())
+    with np.errstate(over="ignore", invalid="ignore"):  # what is beyond float64 is told as none
+        mean, std = float(values.mean()), float(values.std())
     return Column(
         name=name,
         type="number",
         missing=missing,
         distinct=distinct,
-        mean=float(values.mean()),
+        mean=mean if np.isfinite(mean) else None,
         std=std if np.isfinite(std) else None,
         low=float(values.min()),
         high=float(values.max()),

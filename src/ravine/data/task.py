@@ -101,7 +101,7 @@ def encode_targets(task: Task, targets: NDArray[Any]) -> NDArray[Any]:
             raise BadData(f"targets must have {len(task.classes)} columns of 0 and 1; got the shape {targets.shape}.")
         return targets.astype(np.float32)
     if targets.ndim == 2 and targets.shape[1] == len(task.classes) > 1:
-        return targets.argmax(axis=1).astype(np.int64)
+        return np.asarray(targets.argmax(axis=1), dtype=np.int64)
     return _class_numbers(task, targets.reshape(len(targets)))
 
 
@@ -154,9 +154,12 @@ def missing_entries(targets: NDArray[Any]) -> NDArray[np.bool_]:
     """Where a target is missing: NaN, None or empty text. Same shape as `targets`."""
     targets = np.asarray(targets)
     if targets.dtype.kind == "f":
-        return np.isnan(targets)
+        return np.asarray(np.isnan(targets), dtype=np.bool_)
     if targets.dtype.kind in "biu":
         return np.zeros(targets.shape, dtype=np.bool_)
+    if targets.dtype.kind == "U":
+        blank: NDArray[np.bool_] = np.char.strip(targets) == ""
+        return blank
     flat = [value is None or value != value or (isinstance(value, str) and not value.strip()) for value in targets.flat]
     return np.array(flat, dtype=np.bool_).reshape(targets.shape)
 

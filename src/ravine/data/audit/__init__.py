@@ -5,6 +5,8 @@ Checks yield findings; what cannot be trained on at all raises `BadData`.
 
 from __future__ import annotations
 
+import numpy as np
+
 from ravine.core.errors import BadData
 from ravine.data.audit import balance, columns, label_noise, missing, rows, scale, shared_rows, target_leak
 from ravine.data.audit.sight import Check, Sight
@@ -43,7 +45,8 @@ def audit(raw: Raw, task: Task, split: Split) -> list[Finding]:
     if not len(split.train):
         raise BadData(f"{raw.name}: the training part has no rows. Give --val and --test smaller shares.")
     sight = Sight(raw, task, split)
-    found = [finding for check in CHECKS for finding in check.look(sight)]
+    with np.errstate(over="ignore", invalid="ignore"):  # numbers near the end of float64
+        found = [finding for check in CHECKS for finding in check.look(sight)]
     return sorted(found, key=lambda finding: _ORDER.index(finding.severity))
 
 

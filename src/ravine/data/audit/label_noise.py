@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from ravine.core.errors import BadData
 from ravine.data.audit.sight import Check, Sight, percent
 from ravine.data.prepare import prepare
 from ravine.data.prepare.images import converted
@@ -108,7 +109,10 @@ def _features(sight: Sight, rows: NDArray[np.int64]) -> NDArray[np.float32] | No
         flat = pixels.reshape(len(rows), -1).astype(np.float32)
         flat -= flat.mean(axis=0)
         return np.asarray(flat / max(float(flat.std()), 1e-6), dtype=np.float32)
-    preparation = prepare(inputs, rows)
+    try:
+        preparation = prepare(inputs, rows)
+    except BadData:  # nothing varies in the rows drawn, though it does in the others
+        return None
     numbers, *codes = (field.numpy() for field in preparation.normalizer()(*preparation.fields(inputs, rows)))
     blocks = [numbers.reshape(len(rows), -1)]
     if codes:

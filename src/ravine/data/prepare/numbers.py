@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 FAR = 1000.0
 """A column whose values lie so many standard deviations from 0 gets an origin of its own."""
 
+_LARGEST = 1e300  # float64 adds and subtracts up to here without overflow
 _COARSEST, _FINEST = 1e30, 1e-30  # spreads beyond which float32 overflows or vanishes
 
 
@@ -37,7 +38,7 @@ class NumberColumn:
     def learn(cls, series: pl.Series) -> NumberColumn:
         """Choose origin and unit from training rows."""
         values = as_floats(series)
-        values = values[np.isfinite(values)]
+        values = np.clip(values[np.isfinite(values)], -_LARGEST, _LARGEST)
         if not len(values):
             return cls(series.name)
         centre = float(np.median(values))

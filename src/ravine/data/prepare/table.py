@@ -15,7 +15,7 @@ from ravine.core.errors import BadData
 from ravine.core.shapes import InputShape
 from ravine.data.normalizers import TableNormalizer
 from ravine.data.prepare.base import Preparation, Rows, borrowed, refuse_kind
-from ravine.data.prepare.categories import CategoryColumn, is_code
+from ravine.data.prepare.categories import FEWEST_ROWS, MOST_VALUES, CategoryColumn, is_code
 from ravine.data.prepare.dates import DateColumn
 from ravine.data.prepare.numbers import NumberColumn
 from ravine.data.prepare.statistics import Statistics, some
@@ -127,7 +127,8 @@ class TablePreparation(Preparation):
             steps.append(f"{len(self.categories)} category columns become embedded codes: {some(listed)}")
         if rare := [f"{column.name} ({len(column.rare)})" for column in self.categories if column.rare]:
             steps.append(
-                f"values with fewer than 3 training rows, or beyond the 1,000 commonest, share one code: {some(rare)}"
+                f"values with fewer than {FEWEST_ROWS} training rows, or beyond the {MOST_VALUES:,} commonest, share "
+                f"one code: {some(rare)}"
             )
         for reason in dict.fromkeys(reason for _, reason in self.dropped):
             steps.append(f"left out, {reason}: {some([name for name, why in self.dropped if why == reason])}")
