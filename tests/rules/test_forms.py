@@ -124,6 +124,7 @@ def test_records_can_be_pickled_and_copied(rule):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, inside its compiler
 def test_compiled_is_eager(rule, given, kinds, tensor):
     """One kernel, no graph break, clock and numbers as zero-dimensional tensors."""
     values = rule.values(given)
