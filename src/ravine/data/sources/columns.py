@@ -147,7 +147,13 @@ def _target_columns(
     last = rest.columns[-1]
     if known is None:
         evidence = f"no --target was given, so the last column, {last!r}, is learned"
-        found.append(note("assumes-target", evidence, f"nothing if that is right; else --target {rest.columns[0]}"))
+        found.append(
+            note(
+                "assumes-target",
+                evidence,
+                f"if another is meant, name it: --target NAME, one of {some(rest.columns[:-1], 8)}",
+            )
+        )
     return (last,)
 
 
@@ -212,7 +218,7 @@ def _without_names(
     if keep or not gone:
         return features, ids
     evidence = f"{some([repr(name) for name in gone])}: (nearly) every row has its own value, so nothing can be learned"
-    advice = "nothing; to show such a column beside predictions, name it with --id"
+    advice = "nothing has to be done; --id NAME shows such a column beside each prediction"
     found.append(note("drops-columns", evidence, advice, columns=gone))
     return features.drop(gone), ids
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ravine.core.errors import BadData
+from ravine.data.sources.header import distinct, is_data, lacks_names
 from ravine.data.sources.notes import note
 from ravine.data.sources.settle import MISSING, settled
 from ravine.records.finding import Finding
@@ -58,7 +59,7 @@ def read_delimited(path: Path, delimiter: str | None) -> tuple[pl.DataFrame, lis
             f"{path}: the first line has {len(names)} names but {frame.width} fields. Are line ends mixed, or quotes "
             "open? Write the file anew with one kind of line end."
         )
-    if frame.height == 0 and not _is_data(names):
+    if frame.height == 0 and not is_data(names):
         raise BadData(f"{path}: has a line of column names but no rows of data.")
     found: list[Finding] = []
     frame.columns = [f"column {k}" for k in range(frame.width)]
@@ -68,7 +69,7 @@ def read_delimited(path: Path, delimiter: str | None) -> tuple[pl.DataFrame, lis
         frame = _without_blank_rows(frame, found)
     comma = delimiter != ","
     frame = settled(frame, decimal_comma=comma)
-    if _is_data(names) or _lacks_names(frame, names):
+    if is_data(names) or lacks_names(frame, names):
         found.append(
             note(
                 "has-no-header",
@@ -82,7 +83,7 @@ def read_delimited(path: Path, delimiter: str | None) -> tuple[pl.DataFrame, lis
         text.columns = frame.columns
         frame = settled(_without_blank_rows(pl.concat([first, text]), []), decimal_comma=comma)
         names = [f"column_{k + 1}" for k in range(frame.width)]
-    frame.columns = _distinct(path, names)
+    frame.columns = distinct(path, names)
     return frame, found
 
 
@@ -168,7 +169,11 @@ def _without_blank_rows(frame: pl.DataFrame, found: list[Finding]) -> pl.DataFra
         return frame
     kept = frame.filter(~pl.all_horizontal(pl.all().is_null()))
     if gone := frame.height - kept.height:
-        found.append(note("has-blank-rows", f"{gone:,} lines without any value were left out", "nothing", rows=gone))
+        found.append(
+            note(
+                "has-blank-rows", f"{gone:,} lines without any value were left out", "nothing has to be done", rows=gone
+            )
+        )
     return kept
 
 
@@ -229,58 +234,3 @@ def _refuse_encoding(path: Path, content: bytes) -> None:
 
 def _latin(content: bytes, position: int) -> str:
     return re.sub(r"\s", " ", content[max(0, position - 8) : position + 8].decode("latin-1"))
-
-
-def _distinct(path: Path, names: list[str]) -> list[str]:
-    """The names; each may occur once. An empty one becomes a number, or "index" where pandas writes its own."""
-    if names[0] == "" and "index" not in names:
-        names = ["index", *names[1:]]
-    names = [name or f"column_{k + 1}" for k, name in enumerate(names)]
-    for k, name in enumerate(names):
-        if name in names[:k]:
-            raise BadData(
-                f"{path}: column name {name!r} is given twice, in columns {names.index(name) + 1} and {k + 1}. "
-                "Rename one of them in the first line."
-            )
-    return names
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text.replace(",", ".", 1))
-    except ValueError:
-        return False
-    return True
-
-
-def _is_data(names: list[str]) -> bool:
-    """Whether a line is all fractions: nobody names columns so."""
-    return all(_is_number(name) and not name.lstrip("+-").isdigit() for name in names)
-
-
-def _lacks_names(frame: pl.DataFrame, names: list[str]) -> bool:
-    """Whether the first line is data: its fields look like the values below them.
-
-    A column of numbers with a number above it, or of text with one of its own values above it,
-    speaks for data; a word above numbers or above few other words speaks for names, and so do
-    evenly rising whole numbers (years, 0 1 2 …). Most columns must speak.
-    """
-    import polars as pl
-
-    pairs = [pair for pair in zip(names, frame, strict=True) if pair[1].null_count() < len(pair[1])]
-    votes = [_is_number(name) or name in MISSING for name, column in pairs if name and column.dtype.is_numeric()]
-    if not all(votes):
-        return False
-    for name, column in pairs:
-        if column.dtype == pl.String:
-            if column.is_in([name]).any():
-                votes.append(True)
-            elif column.n_unique() <= 0.5 * len(column):
-                votes.append(False)
-        elif name and not column.dtype.is_numeric():
-            votes.append(bool(re.match(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}", name)) or name.lower() in ("true", "false"))
-    if not all(votes) or 2 * len(votes) <= len(pairs):
-        return False
-    whole = [int(name) for name in names if name.isdecimal()]
-    steps = {right - left for left, right in itertools.pairwise(whole)}
-    return not (len(steps) == 1 and steps.pop() > 0 and (len(whole) > 2 or whole[1] - whole[0] == 1))

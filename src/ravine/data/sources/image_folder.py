@@ -108,7 +108,7 @@ def _entries(folder: Path, findings: list[Finding]) -> list[Entry]:
         entries = _classes(folder, None, strangers)
     if strangers:
         evidence = f"{len(strangers):,} files are no pictures by their names and were not read: {some(strangers)}"
-        findings.append(note("has-other-files", evidence, "nothing, if they are not meant to be learned"))
+        findings.append(note("has-other-files", evidence, "nothing has to be done if they are not meant to be learned"))
     return entries
 
 

@@ -71,7 +71,7 @@ def open_npy(path: Path, options: Options, *, origin: str) -> Raw:
             )
         x, y = array[:, :-1], array[:, -1]
         evidence = f"the file names no columns, so the last of its {array.shape[1]} is learned"
-        findings = (note("assumes-target", evidence, "nothing if that is right; else save an .npz with x and y"),)
+        findings = (note("assumes-target", evidence, "if another is meant, save an .npz with x and y"),)
     raw = raw_of_pieces({"": Piece(x, y)}, name=path.name, origin=origin, owner=str(path), options=options)
     return replace(raw, findings=(*findings, *raw.findings))
 

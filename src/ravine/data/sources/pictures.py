@@ -226,7 +226,11 @@ def _size_findings(sizes: list[tuple[int, int]], size: tuple[int, int], *, asked
     cut = statistics.mean(1 - min(h * width / (w * height), w * height / (h * width)) for h, w in sizes)
     range_ = f"{min(heights)} to {max(heights)} pixels high and {min(widths)} to {max(widths)} wide"
     evidence = f"pictures {range_} were brought to {height} × {width}; {cut:.0%} of their area was cut off to fit"
-    advice = "nothing, as --image-size was given" if asked else "choose another side with --image-size PIXELS"
+    advice = (
+        "nothing has to be done, as --image-size asked for it"
+        if asked
+        else "choose another side with --image-size PIXELS"
+    )
     return [note("resizes-pictures", evidence, advice, height=height, width=width, cut=cut)]
 
 

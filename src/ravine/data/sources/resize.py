@@ -55,7 +55,7 @@ def sized(raw: Raw, options: Options) -> Raw:
     finding = note(
         "resizes-pictures",
         f"pictures of {height} × {width} pixels were brought to {options.image_size[0]} × {options.image_size[1]}",
-        "nothing, if --image-size was meant",
+        "nothing has to be done, as --image-size asked for it",
     )
     pixels = resized(raw.inputs.pixels, options.image_size)
     return replace(raw, inputs=Images(pixels), findings=(*raw.findings, finding))
