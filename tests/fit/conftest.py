@@ -51,8 +51,6 @@ def finish(raw: Raw, *, name: str = "auto", steps: int = 60, log_target="auto") 
         preparation=preparation,
         built={
             "name": built.name,
-            "shape": shape.to_json(),
-            "outputs": task.outputs,
             "rows": rows,
             "width": 16,
             "depth": 1,

@@ -67,8 +67,7 @@ class Model:
         network: Raw fields → outputs.
         task: What was learned.
         preparation: Raw rows → raw fields.
-        built: How the body is built again: "name", "shape" (JSON), "outputs" and what else
-            `ravine.models.build` is told.
+        built: How the body is built again: "name", and what `ravine.models.build` is told by keyword.
         extra: What was measured on validation rows: "temperature" (classes and labels),
             "half_width" (regression, one per target, on the standardised scale), "coverage".
     """

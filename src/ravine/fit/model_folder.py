@@ -92,7 +92,7 @@ def load_model(folder: Path, *, body: nn.Module | None = None) -> Model:
         task = Task.from_json(described["task"])
         preparation = Preparation.from_json(described["preparation"])
         built = dict(described["built"])
-        made = body if body is not None else _rebuilt(folder, built)
+        made = body if body is not None else _rebuilt(folder, built, preparation.shape, task.outputs)
     except (KeyError, TypeError, AttributeError) as error:
         raise BadRun(f"{folder / MODEL}: does not describe a model ({type(error).__name__}: {error}).") from error
     network = Network(preparation.normalizer(), made)
@@ -100,16 +100,16 @@ def load_model(folder: Path, *, body: nn.Module | None = None) -> Model:
     return Model(network=network.eval(), task=task, preparation=preparation, built=built, extra=described["extra"])
 
 
-def _rebuilt(folder: Path, built: dict[str, Any]) -> nn.Module:
+def _rebuilt(folder: Path, built: dict[str, Any], shape: InputShape, outputs: int) -> nn.Module:
     """The body, with weights that are yet to be filled in."""
-    name, shape = built["name"], InputShape.from_json(built["shape"])
+    name = built["name"]
     if name not in FAMILIES and not is_outside(name):
         raise BadRun(
             f"{folder}: the network, {name}, was an object of a program, and no name builds it again. "
             f"Build it yourself: ravine.fit.model_folder.load_model({str(folder)!r}, body=network)"
         )
-    rest = {key: value for key, value in built.items() if key not in ("name", "shape", "outputs")}
-    return build(name, shape, built["outputs"], **rest).module
+    arguments = {key: value for key, value in built.items() if key != "name"}
+    return build(name, shape, outputs, **arguments).module
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], *, owner: str) -> None:
