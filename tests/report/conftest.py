@@ -323,7 +323,7 @@ def regression_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
             stopped_by="patience: no gain in 8 epochs",
             seconds=131.4,
             samples_per_second=241_322.0,
-            metric="r2",
+            metric="val_r2",
             best_value=0.9871,
         ),
         test=TestSection(
@@ -334,7 +334,7 @@ def regression_run() -> tuple[Results, list[dict[str, Any]], list[Finding]]:
                 Score(name="rmse", value=543.21, low=520.0, high=571.0, higher_is_better=False),
                 Score(name="mae", value=271.9, low=264.0, high=281.0, higher_is_better=False),
             ],
-            residuals=Residuals(truth=truth, predicted=predicted, interval=0.2, coverage=0.903, log=True),
+            residuals=Residuals(truth=truth, predicted=predicted, interval=0.2, scale=1.0, coverage=0.903, log=True),
             mistakes=[
                 Mistake(
                     id=str(1000 + place),

@@ -173,7 +173,7 @@ def test_every_plot_of_a_full_report_is_drawn(open_page: Callable[[str], Page]) 
     ids = page.evaluate("[...document.querySelectorAll('.plot')].map((p) => p.id)")
     assert ids == [
         "plot-loss",
-        "plot-metric",
+        "plot-accuracy",
         "plot-step-lr",
         "plot-epoch-samples-per-second",
         "plot-classes",

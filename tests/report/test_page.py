@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -15,7 +16,7 @@ import pytest
 
 from ravine.core.errors import BadRun
 from ravine.records.folder import RunFolder
-from ravine.records.results import Results
+from ravine.records.results import Residuals, Results
 from ravine.report import write_report
 from ravine.report.page import page
 
@@ -143,6 +144,39 @@ def test_a_regression_shows_residuals_and_importance(run_of: Callable[[str], Run
         assert words in page.text, words
 
 
+def specs(folder: RunFolder) -> dict[str, dict[str, object]]:
+    found = re.findall(r'data-figure="([^"]+)">(.*?)</script>', folder.report.read_text(encoding="utf-8"))
+    return {name: json.loads(spec) for name, spec in found}
+
+
+def test_the_metric_watched_may_name_its_part(run_of: Callable[[str], RunFolder]) -> None:
+    folder = run_of("regression")
+    assert "plot-r2" in specs(folder)
+    assert "validation R² 0.987" in Page(folder.report).text
+
+
+@pytest.mark.parametrize("log", [False, True])
+def test_the_interval_is_drawn_in_units_of_the_target(fresh: Callable[[str], RunFolder], log: bool) -> None:
+    folder = fresh("regression")
+    results = Results.read(folder.results)
+    assert results.test
+    found = Residuals(truth=[1.0, 2.0, 3.0], predicted=[1.5, 2.0, 4.0], interval=0.5, scale=0.2, coverage=0.9, log=log)
+    for residuals, traces in ((found, 3), (found.model_copy(update={"scale": None}), 2)):
+        results.model_copy(update={"test": results.test.model_copy(update={"residuals": residuals})}).write(
+            folder.results
+        )
+        write_report(folder)
+        drawn = specs(folder)["plot-agreement"]["data"]
+        assert isinstance(drawn, list)
+        assert len(drawn) == traces
+        if traces == 3:
+            points = list(zip(drawn[0]["x"], drawn[0]["y"], strict=True))
+            above, below = points[0], points[-1]
+            expected = (math.exp(0.1), math.exp(-0.1)) if log else (1.1, 0.9)
+            assert (above[0], below[0]) == (1.0, 1.0)
+            assert (above[1], below[1]) == pytest.approx(expected)
+
+
 def test_a_partial_run_says_so(run_of: Callable[[str], RunFolder]) -> None:
     page = Page(run_of("partial").report)
     for words in (
@@ -244,9 +278,11 @@ def test_curves_over_steps_when_no_epoch_is_counted(fresh: Callable[[str], RunFo
     folder.metrics.write_text("".join(json.dumps(row) + "\n" for row in rows))
     made = Page(write_report(folder))
     assert "Best validation RMSE so far" in made.text
-    specs = [json.loads(s) for s in re.findall(r'data-figure="[^"]+">(.*?)</script>', folder.report.read_text())]
-    assert [spec["layout"]["xaxis"]["title"]["text"] for spec in specs] == ["step", "step"]
-    assert specs[0]["data"][0]["x"] == [10, 20, 30]
+    drawn = re.findall(r'data-figure="([^"]+)">(.*?)</script>', folder.report.read_text(encoding="utf-8"))
+    assert [name for name, _ in drawn] == ["plot-loss", "plot-rmse"]
+    for spec in (json.loads(spec) for _, spec in drawn):
+        assert spec["layout"]["xaxis"]["title"]["text"] == "step"
+        assert spec["data"][0]["x"] == [10, 20, 30]
 
 
 def test_class_scores_agree_with_scikit_learn(run_of: Callable[[str], RunFolder]) -> None:

@@ -189,7 +189,8 @@ class Residuals(Section):
     predicted: list[float]
     interval: float | None = None  # half width of the 90% interval, on the scale learned
     coverage: float | None = None  # share of test rows inside it
-    log: bool = False  # the scale learned is log(y): the interval is a factor exp(interval)
+    log: bool = False  # the scale learned is that of log(y): the interval is a factor exp(interval · scale)
+    scale: float | None = None  # 1 on the scale learned in units of y, or of log(y): the std it was divided by
 
 
 class Importance(Section):

@@ -72,9 +72,9 @@ class Material:
 
     @property
     def watched(self) -> str:
-        """The metric that training watched, or the likeliest from the curves; "" when there is none."""
+        """The metric watched, without "val_", or the likeliest from the curves; "" when there is none."""
         if self.results.train and self.results.train.metric:
-            return self.results.train.metric
+            return self.results.train.metric.removeprefix("val_")
         names = self.history.names()
         found = [name.removeprefix("val_") for name in names if name.startswith("val_") and name != "val_loss"]
         return found[0] if found else ""

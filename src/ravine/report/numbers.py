@@ -147,12 +147,12 @@ def gain_text(metric: str, gain: float) -> str:
     """A difference of two values of `metric`, with its sign.
 
     >>> gain_text("accuracy", 0.028), gain_text("r2", -0.01234)
-    ('+2.8 points', '−0.0123')
+    ('+2.8 points', '−0.012')
     """
     sign = "+" if gain > 0 else "−" if gain < 0 else "±"
     if is_share(metric):
         return f"{sign}{abs(100 * gain):.1f} points"
-    return sign + significant(abs(gain))
+    return sign + significant(abs(gain), 2)
 
 
 def duration(seconds: float) -> str:

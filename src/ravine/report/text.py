@@ -50,8 +50,9 @@ def _scores(material: Material) -> list[str]:
         best = f", best {train.best_epoch}" if train.best_epoch else ""
         pace = f"{plural(train.epochs, 'epoch')}{best}, {duration(train.seconds)}; stopped by {train.stopped_by}"
         lines.append(_entry("training", pace))
-        if test is None and train.metric:
-            lines.append(_entry("validation", f"{label(train.metric)} {measure(train.metric, train.best_value)}"))
+        watched = material.watched
+        if test is None and watched:
+            lines.append(_entry("validation", f"{label(watched)} {measure(watched, train.best_value)}"))
     for score in test.scores if test else ():
         interval = interval_text(score)
         lines.append(
@@ -61,7 +62,7 @@ def _scores(material: Material) -> list[str]:
         )
     found = rivals(material)
     if found:
-        said = ", ".join(f"{rival.name} {measure(rival.score.name, rival.score.value)}" for rival in found)
+        said = ", ".join(f"{rival.name} {value_text(rival.score)}" for rival in found)
         lines.append(_entry("baselines", said))
     return lines
 

@@ -77,13 +77,16 @@ def _dots(entries: list[tuple[str, Score]], metric: str, with_network: bool) -> 
         }
     )
     said = "; ".join(f"{name}: {value_text(score)}" for name, score in entries)
+    ends = [end for _, score in entries for end in (score.low, score.value, score.high) if end is not None]
+    room = 0.05 * (max(ends) - min(ends)) or 0.05 * abs(max(ends)) or 1.0
+    reach = [min(ends) - room, max(ends) + room]
     form = {"tickformat": ".2~%"} if is_share(metric) else {}
     return Figure(
         id="plot-baselines",
         title=f"Test {label(metric)}, with 95% intervals",
         alt=f"Test {label(metric)} of each method. {said}.",
         traces=traces,
-        layout={"xaxis": axis(zeroline=False, **form), "yaxis": names_axis([name for name, _ in entries])},
+        layout={"xaxis": axis(zeroline=False, range=reach, **form), "yaxis": names_axis([name for name, _ in entries])},
         keys=(Key("network", "net", "dot"), Key("without a network", "base", "dot")) if with_network else (),
         height=60 + 38 * max(len(entries), 2),
     )

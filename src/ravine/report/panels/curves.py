@@ -82,7 +82,7 @@ def _loss(material: Material) -> Figure | None:
 
 def _metric(material: Material) -> Figure | None:
     metric = material.watched
-    return _pair(material, metric, label(metric)[:1].upper() + label(metric)[1:]) if metric else None
+    return _pair(material, metric, _title(metric)) if metric else None
 
 
 def _pair(material: Material, name: str, title: str, *, stepwise: bool = False) -> Figure | None:
@@ -110,7 +110,7 @@ def _pair(material: Material, name: str, title: str, *, stepwise: bool = False) 
     everything = train.finite + val.finite + steps.finite
     yaxis = axis(tickformat=form) if form else axis()
     return Figure(
-        id=f"plot-{'loss' if stepwise else 'metric'}",
+        id=f"plot-{_slug(name)}",
         title=title,
         alt=f"{title} over {unit}s. {_ends('Training', train, name)}{_ends('Validation', val, name)}",
         traces=traces,
@@ -201,7 +201,7 @@ def _single(
     low, high = min(drawn.finite), max(drawn.finite)
     yaxis = axis(rangemode="tozero" if from_zero else "normal", exponentformat="power" if name == "lr" else "SI")
     return Figure(
-        id=f"plot-{kind}-{''.join(c if c.isascii() and c.isalnum() else '-' for c in name)}",
+        id=f"plot-{kind}-{_slug(name)}",
         title=title,
         alt=f"{title} over {unit}s, between {significant(low)} and {significant(high)}.",
         traces=[_line(drawn, title.lower(), colored, unit)],
@@ -211,15 +211,30 @@ def _single(
 
 
 def _others(material: Material) -> list[Figure]:
+    """What else was recorded: metrics of both parts as pairs, the rest one by one."""
     drawn = _DRAWN | {f"train_{material.watched}", f"val_{material.watched}"}
+    names = [(kind, name) for kind in ("epoch", "step") for name in material.history.names(kind)]
     figures: list[Figure] = []
-    for kind in ("epoch", "step"):
-        for name in material.history.names(kind):
-            if name not in drawn and len(figures) < _MOST_OTHERS:
-                drawn = drawn | {name}
-                figure = _single(material, name, label(name), "train" if name.startswith("train") else "val", kind)
-                figures += [figure] if figure else []
+    for kind, name in names:
+        if name in drawn or len(figures) == _MOST_OTHERS:
+            continue
+        metric = name.removeprefix("train_").removeprefix("val_")
+        if kind == "epoch" and metric != name:
+            drawn = drawn | {f"train_{metric}", f"val_{metric}"}
+            figure = _pair(material, metric, _title(metric))
+        else:
+            drawn = drawn | {name}
+            figure = _single(material, name, _title(name), "net", kind)
+        figures += [figure] if figure else []
     return figures
+
+
+def _title(metric: str) -> str:
+    return label(metric)[:1].upper() + label(metric)[1:]
+
+
+def _slug(name: str) -> str:
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in name)
 
 
 def _numbers(material: Material) -> Html | None:

@@ -26,17 +26,18 @@ def panel(material: Material) -> Panel | None:
 def flattened(environment: dict[str, Any], above: str = "") -> list[tuple[str, str]]:
     """Nested tables as one list; bytes of memory in GiB.
 
-    >>> flattened({"memory": 8589934592, "versions": {"numpy": "2.0"}, "gpu": None})
-    [('memory', '8 GiB'), ('numpy', '2.0')]
+    >>> flattened({"memory_bytes": 8589934592, "versions": {"numpy": "2.0"}, "torch": {"threads": 2}, "gpu": None})
+    [('memory', '8 GiB'), ('numpy', '2.0'), ('torch threads', '2')]
     """
     entries: list[tuple[str, str]] = []
-    for name, value in environment.items():
+    for key, value in environment.items():
+        name = f"{above} {key}".replace("_", " ").strip()
         if isinstance(value, dict):
-            entries += flattened(value, str(name))
+            entries += flattened(value, "" if name == "versions" else name)
         elif value is None or value == "":
             continue
-        elif "memory" in f"{above} {name}" and isinstance(value, int | float) and value > 2**20:
-            entries.append((str(name), f"{significant(value / _GIB)} GiB"))
+        elif "memory" in name and isinstance(value, int | float) and value > 2**20:
+            entries.append((name.removesuffix(" bytes"), f"{significant(value / _GIB)} GiB"))
         else:
-            entries.append((str(name), " ".join(map(str, value)) if isinstance(value, list) else str(value)))
+            entries.append((name, " ".join(map(str, value)) if isinstance(value, list) else str(value)))
     return entries

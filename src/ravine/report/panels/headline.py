@@ -80,7 +80,7 @@ def _so_far(material: Material) -> list[Html]:
 def _tiles(material: Material) -> Html | None:
     tiles: list[Html] = []
     test, train, score = material.results.test, material.results.train, material.score
-    best = next(iter(rivals(material)), None)
+    best, watched = next(iter(rivals(material)), None), material.watched
     if test and score:
         interval = interval_text(score)
         beside = f"95% interval {interval}, " if interval else ""
@@ -89,22 +89,18 @@ def _tiles(material: Material) -> Html | None:
         )
     elif train and train.best_value is not None:
         beside = f"epoch {train.best_epoch}; the test part was not reached"
-        tiles.append(
-            _tile(f"Best validation {label(train.metric)}", measure(train.metric, train.best_value), beside, "main")
-        )
+        tiles.append(_tile(f"Best validation {label(watched)}", measure(watched, train.best_value), beside, "main"))
     elif train is None:
         tiles += _so_far(material)
     if best and best.score.value is not None:
         beside = best.name
         if score and score.value is not None and score.name == best.score.name:
             beside += f"; network {gain_text(score.name, score.value - best.score.value)}"
-        tiles.append(_tile("Best baseline", measure(best.score.name, best.score.value), beside))
+        tiles.append(_tile("Best baseline", value_text(best.score), beside))
     if train:
         pace = f"{significant(train.samples_per_second, 3)} rows/s"
         tiles.append(_tile("Training", duration(train.seconds), f"{plural(train.epochs, 'epoch')}, {pace}"))
         if score:
-            watched = (
-                f"{label(train.metric)} {measure(train.metric, train.best_value)}" if train.metric else "watched metric"
-            )
-            tiles.append(_tile("Best epoch", count(train.best_epoch), f"validation {watched}"))
+            beside = f"validation {label(watched)} {measure(watched, train.best_value)}" if watched else ""
+            tiles.append(_tile("Best epoch", count(train.best_epoch), beside))
     return h("dl", *tiles, cls="tiles") if tiles else None

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ravine.records.results import Importance, Score
 from ravine.report.figure import Figure, axis, color, names_axis, plot_text
 from ravine.report.html import data, fold, h, join
 from ravine.report.material import Material
-from ravine.report.numbers import is_share, label, plural, significant
+from ravine.report.numbers import interval_text, is_share, label, plural, significant, value_text
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 
@@ -39,8 +40,8 @@ def panel(material: Material) -> Panel | None:
                 "width": 3,
             },
             "hovertext": [
-                f"{plot_text(entry.feature, 60)}<br>{significant(entry.drop)}"
-                f"<br>{significant(entry.low)} to {significant(entry.high)}"
+                f"{plot_text(entry.feature, 60)}<br>{value_text(_score(test.metric, entry))}"
+                f"<br>{interval_text(_score(test.metric, entry))}"
                 for entry in top
             ],
             "hovertemplate": "%{hovertext}<extra></extra>",
@@ -56,8 +57,8 @@ def panel(material: Material) -> Panel | None:
         height=70 + 24 * max(len(top), 3),
     )
     rows = [
-        [data(entry.feature), significant(entry.drop), f"{significant(entry.low)} to {significant(entry.high)}"]
-        for entry in ordered[:_LISTED]
+        [data(entry.feature), value_text(score), interval_text(score)]
+        for entry, score in ((entry, _score(test.metric, entry)) for entry in ordered[:_LISTED])
     ]
     heads = [Head("column"), Head("drop", number=True), Head("95% interval", number=True)]
     rest = f" Drawn are {len(top)} of {plural(len(ordered), 'column')}." if len(ordered) > len(top) else ""
@@ -68,3 +69,8 @@ def panel(material: Material) -> Panel | None:
         fold("All numbers", table("Permutation importance", heads, rows, total=len(ordered), what="columns")),
     )
     return Panel("importance", "What it leans on", "Importance", body)
+
+
+def _score(metric: str, entry: Importance) -> Score:
+    """A drop as a score, for it is read with the same digits and units."""
+    return Score(name=metric, value=entry.drop, low=entry.low, high=entry.high)

@@ -7,11 +7,17 @@ from ravine.report.html import Html, h, join
 from ravine.report.material import Material
 from ravine.report.panel import Panel
 
+_PYTHON = """import ravine
+from ravine.fit.predict import open_rows
+
+model = ravine.load({run})
+answers = model.predict(open_rows(model, "new-data.csv"))"""
+
 
 def panel(material: Material) -> Panel | None:
     """Commands that fit what the run has reached."""
     blocks = join(*(_block(why, command) for why, command in commands(material)))
-    python = f'import ravine\n\nrun = ravine.load({str(material.folder.path)!r})\nrun.predict("new-data.csv")'
+    python = _PYTHON.format(run=repr(str(material.folder.path)))
     more = _block("Load it in Python", python) if material.results.test is not None else None
     return Panel("next", "How to go on", "Go on", join(blocks, more))
 

@@ -79,9 +79,10 @@ def _agreement(kept: list[tuple[float, float]], residuals: Residuals, *, log: bo
     low, high = min(truths + guesses), max(truths + guesses)
     traces: list[dict[str, Any]] = []
     keys = [Key("a test row", "net", "dot"), Key("perfect", "base", "dash")]
-    if residuals.interval is not None:
+    half = _half_width(residuals)
+    if half is not None:
         steps = [low, high] if log else _between(low, high)
-        below, above = _band(steps, residuals)
+        below, above = _band(steps, half, log=residuals.log)
         traces.append(
             {
                 "type": "scatter",
@@ -128,10 +129,16 @@ def _between(low: float, high: float) -> list[float]:
     return [low + (high - low) * place / 60 for place in range(61)]
 
 
-def _band(steps: list[float], residuals: Residuals) -> tuple[list[float], list[float]]:
+def _half_width(residuals: Residuals) -> float | None:
+    """Of the 90% interval in units of y, or of log(y); None where its unit is not known."""
+    if residuals.interval is None or residuals.scale is None:
+        return None
+    return residuals.interval * residuals.scale
+
+
+def _band(steps: list[float], half: float, *, log: bool) -> tuple[list[float], list[float]]:
     """The 90% interval around each prediction; where log(y) was learned it is a factor, not a width."""
-    half = residuals.interval or 0.0
-    if residuals.log:
+    if log:
         factor = math.exp(min(half, 700.0))
         return [step / factor for step in steps], [step * factor for step in steps]
     return [step - half for step in steps], [step + half for step in steps]
