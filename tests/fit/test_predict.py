@@ -88,6 +88,15 @@ def test_answers_in_the_source_are_compared(run, flower_rows, tmp_path, called):
     assert "log loss" in said
 
 
+def test_rows_of_the_training_flatter_and_that_is_said(run, flower_rows, tmp_path):
+    source = str(tmp_path / "flowers.csv")
+    flower_rows[0].write_csv(source)
+    folder = run("flowers", id="name", source=source)
+    assert "trained on, which flatters it" in predict_file(folder, source, tmp_path / "out.csv")
+    flower_rows[0].write_csv(tmp_path / "other.csv")
+    assert "flatters" not in predict_file(folder, str(tmp_path / "other.csv"), tmp_path / "out.csv")
+
+
 def test_answers_the_model_cannot_know_do_not_stop_it(run, flower_rows, tmp_path):
     frame = flower_rows[0].with_columns(pl.lit("orchid").alias("kind"))
     frame.write_csv(tmp_path / "new.csv")

@@ -49,7 +49,7 @@ CHUNK = 4096
 """Rows that are normalized at a time."""
 
 LOGISTIC_STRENGTHS = (0.003, 0.03, 0.3, 3.0, 30.0)
-"""C of scikit-learn's logistic regression, from the strongest regularization to the weakest; three or more are tried."""
+"""C of scikit-learn's logistic regression, from strong to weak regularization; three or more are tried."""
 
 RIDGE_STRENGTHS = (1e-3, 1e-2, 1e-1, 1.0, 10.0)
 """λ of ridge regression a row: the penalty is λ·rows."""

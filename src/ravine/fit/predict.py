@@ -54,7 +54,8 @@ def predict_file(run: Path, source: str, output: Path | None = None, *, target: 
         _check_ending(output)
     folder = RunFolder.open(run)
     model = load_model(folder.model)
-    rows = open_rows(model, source, choices=Recipe.read(folder.recipe).data, target=target)
+    choices = Recipe.read(folder.recipe).data
+    rows = open_rows(model, source, choices=choices, target=target)
     outputs = model.outputs(rows)
     answers = as_table(model.read(outputs), rows.ids)
     if output is None:
@@ -62,7 +63,12 @@ def predict_file(run: Path, source: str, output: Path | None = None, *, target: 
     with whole_file(output) as file:
         _write(answers, file, output.suffix.lower())
     said = [f"{output}: {len(rows):,} rows predicted", *model.preparation.notes(rows.inputs)]
-    return "\n".join([*said, *_judged(model, rows, outputs)])
+    judged = _judged(model, rows, outputs)
+    if judged and source == choices.source:
+        judged.append(
+            "most of these rows are those the model was trained on, which flatters it; the report has the test"
+        )
+    return "\n".join([*said, *judged])
 
 
 def open_rows(
