@@ -55,13 +55,14 @@ clean:  ## remove what was built, .venv and all caches; runs stay
 
 # --- set-up: one stamp for each group of packages, renewed when the lists of packages change ---
 
-$(VENV)/bin/python:
+$(VENV)/.made:
 	@test -n "$(PYTHON)" || { echo "No Python 3.11 to 3.13 found. Name one: make PYTHON=/path/to/python3.12"; exit 1; }
-	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	$(PYTHON) -m venv $(VENV) || { \
 		echo "No virtual environment could be made. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	$(BIN)/python -m pip install --quiet --upgrade "pip>=25.1"
+	@touch $@
 
-$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/bin/python
+$(VENV)/.run: pyproject.toml constraints.txt | $(VENV)/.made
 	$(BIN)/python -m pip install --quiet $(PIP) --constraint constraints.txt --editable .
 	@touch $@
 
