@@ -16,6 +16,12 @@ CASES = [
     ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.02}),
     ("Adam", {}),
     ("Adam", {"weight_decay": 0.1, "betas": (0.8, 0.95), "eps": 1e-5}),
+    ("Adam", {"amsgrad": True}),
+    ("Adagrad", {"lr_decay": 0.01, "weight_decay": 0.1}),
+    ("RMSprop", {}),
+    ("RMSprop", {"centered": True, "momentum": 0.5, "alpha": 0.9}),
+    ("NAdam", {"weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("RAdam", {"weight_decay": 0.1}),
     ("AdamW", {}),
     ("AdamW", {"lr": 1e-2, "weight_decay": 0.3}),
 ]

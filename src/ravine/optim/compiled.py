@@ -19,7 +19,9 @@ WORTHWHILE = 1_000_000
 """From so many elements a kernel saves more in a training than it takes to compile."""
 
 _log = logging.getLogger("ravine.optim")
-_kernels: dict[tuple[Any, ...], Callable[..., None]] = {}
+_Kernel = Callable[[Tensor, Tensor, Sequence[Tensor], list[Tensor]], None]
+_kernels: dict[tuple[Any, ...], _Kernel] = {}
+_WIDE = 1 << 31  # from here indices take 64 bits, and a kernel made for fewer is wrong
 _serial = itertools.count()
 _broken = ""
 
@@ -49,23 +51,78 @@ def advance_compiled(job: Job, numbers: list[Tensor], p: Tensor, g: Tensor, slot
         Whether it was done; False, with nothing changed and one line in the log, where the
         compiler does not work.
     """
-    global _broken
-    key = (job.form, p.dtype, p.device)
+    key = (job.form, p.dtype, p.device, torch.get_num_threads(), p.numel() < _WIDE)
     kernel = _kernels.get(key)
-    if kernel is not None:
-        kernel(p, g, list(slots), numbers)
-        return True
-    kernel = torch.compile(_fresh(job), dynamic=True, fullgraph=True)
+    if kernel is None:
+        return _first(key, job, numbers, p, g, slots)
+    kernel(p, g, slots, numbers)
+    return True
+
+
+def _first(
+    key: tuple[Any, ...], job: Job, numbers: list[Tensor], p: Tensor, g: Tensor, slots: Sequence[Tensor]
+) -> bool:
+    """Compile, take the step, and keep the kernel."""
+    global _broken
+    seen: list[tuple[Callable[..., Any], tuple[Any, ...]]] = []
+    whole = torch.compile(_fresh(job), dynamic=True, fullgraph=True, backend=_watching(seen))
+    tensors = [p, g, *slots, *numbers]
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            kernel(p, g, list(slots), numbers)
+            whole(p, g, list(slots), numbers)
     except Exception as error:
         _broken = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         _log.info("optimizer steps stay eager, since torch.compile does not work here: %s", _broken)
         return False
-    _kernels[key] = kernel
+    _kernels[key] = _direct(seen, tensors) or _checked(whole)
     return True
+
+
+def _watching(seen: list[tuple[Callable[..., Any], tuple[Any, ...]]]) -> Callable[..., Any]:
+    """The inductor backend, noting what it made and what that was first called with."""
+
+    def backend(graph: torch.fx.GraphModule, examples: Sequence[Any]) -> Callable[..., Any]:
+        from torch._inductor.compile_fx import compile_fx
+
+        inner: Any = compile_fx(graph, examples)
+
+        def first(*inputs: Any) -> Any:
+            seen.append((inner, inputs))
+            return inner(*inputs)
+
+        return first
+
+    return backend
+
+
+def _direct(seen: list[tuple[Callable[..., Any], tuple[Any, ...]]], tensors: list[Tensor]) -> _Kernel | None:
+    """The kernel without the checks that torch.compile makes before every call.
+
+    They cost as much as stepping a hundred thousand numbers. What they check holds by
+    construction: flat, contiguous, one dtype and device, at least two elements, the threads it
+    was made for. None where an input of the kernel is not one of `tensors` or their length.
+    """
+    if len(seen) != 1:
+        return None
+    inner, inputs = seen[0]
+    places = {id(tensor): place for place, tensor in enumerate(tensors)}
+    order = [-1 if isinstance(x, int) else places.get(id(x)) for x in inputs]
+    if any(place is None for place in order) or any(isinstance(x, int) and x != len(tensors[0]) for x in inputs):
+        return None
+
+    def kernel(p: Tensor, g: Tensor, slots: Sequence[Tensor], numbers: list[Tensor]) -> None:
+        given = (p, g, *slots, *numbers, p.numel())
+        inner(*[given[place] for place in order])  # type: ignore[index]  # −1 is the length, at the end
+
+    return kernel
+
+
+def _checked(whole: Callable[..., Any]) -> _Kernel:
+    def kernel(p: Tensor, g: Tensor, slots: Sequence[Tensor], numbers: list[Tensor]) -> None:
+        whole(p, g, list(slots), numbers)
+
+    return kernel
 
 
 def refuse(owner: str) -> NoCompiler:

@@ -28,7 +28,7 @@ CHUNK = 1 << 15
 """Elements stepped at a time on a CPU, so that what an operation leaves is still in the cache for the next."""
 
 _FOREIGN = ("foreach", "capturable", "differentiable", "fused")
-_NOT_ARGUMENTS = ("params", "param_names", "initial_lr", "rates")
+_NOT_ARGUMENTS = ("params", "param_names", "initial_lr", "rates", "averaged")
 
 
 class Task(NamedTuple):
@@ -132,11 +132,11 @@ class RuleOptimizer(Optimizer):
             if name not in known:
                 raise BadValue(f"{owner}: no such argument {name!r} of a group.{did_you_mean(name, known)}")
         params = param_group.get("params")
-        _check_params(owner, [params] if isinstance(params, Tensor) else params)
         if isinstance(params, set | frozenset):
             raise BadValue(refusal(owner, "params", "have an order", "a set", "Give a list."))
-        if not isinstance(params, Tensor | list):
-            param_group["params"] = list(params or [])
+        listed = [params] if isinstance(params, Tensor) else list(params or [])
+        _check_params(owner, listed, matrices=self.family.rule.matrices)
+        param_group["params"] = listed
         # checked before it is added, so that a refused group leaves the optimizer as it was
         self._read({**self.defaults, **param_group})
         super().add_param_group(param_group)
@@ -237,6 +237,30 @@ class RuleOptimizer(Optimizer):
         super().__setstate__(state)
         self._forget()
 
+    def eval(self) -> None:
+        """Move the parameters to the point to evaluate, where the rule's differs from the one it trains at."""
+        self._move_to(averaged=True)
+
+    def train(self) -> None:
+        """Move the parameters back to the point where the rule trains."""
+        self._move_to(averaged=False)
+
+    @torch.no_grad()
+    def _move_to(self, *, averaged: bool) -> None:
+        for index, group in enumerate(self.param_groups):
+            task = self._task(index, group)
+            move = task.rule.evaluated if averaged else task.rule.trained
+            if move is None or group.get("averaged", False) is averaged:
+                continue
+            for p in group["params"]:
+                record = self.state.get(p)
+                if record is not None and record["step"]:
+                    slots = dict(zip(task.rule.slots(task.values), task.slots, strict=True))
+                    fields: tuple[str, ...] = task.rule.state._fields  # type: ignore[attr-defined]
+                    held = task.rule.state(*(record[slots[name]] if name in slots else None for name in fields))
+                    p.copy_(move(p, held, **{name: task.values[name] for name in _keywords(move)}))
+            group["averaged"] = averaged
+
     # Reading the groups
 
     def _read(self, group: Mapping[str, Any]) -> Task:
@@ -331,6 +355,10 @@ class RuleOptimizer(Optimizer):
         params: list[Tensor] = group["params"]
         rule, work = task.rule, task.around
         lr = float(group["lr"])
+        if group.get("averaged"):
+            raise BadValue(
+                f"{self.family.key}: the parameters are at the average. Call optimizer.train() before step()."
+            )
         rates = _next_rates(group, lr) if task.reads_rates else Rates.first(lr)
         plan = self._plan(index, task, params, places)
         form = task.form if scale is None else task.clipped
@@ -358,11 +386,6 @@ class RuleOptimizer(Optimizer):
             fused.advance(plan.kernel, job, bundle, params, grads)
             return
         numbers = compiled.numbers_of(job, bundle.device) if plan.compiled else None
-        for members, block in bundle.blocks:
-            p, parts = block.gather(self._scratch, "parameters", [params[i] for i in members])
-            g, _ = block.gather(self._scratch, "gradients", [grads[i] for i in members])
-            self._advance_piece(job, numbers, p, g, block.slots)
-            torch._foreach_copy_([params[i] for i in members], parts)
         for i in bundle.alone:
             if params[i].numel():
                 slots = [held[i] for held in bundle.slots]
@@ -370,6 +393,11 @@ class RuleOptimizer(Optimizer):
                     self._advance_piece(job, numbers, params[i], grads[i], slots)
                 else:
                     advance(job, params[i], grads[i], slots)
+        for members, block in bundle.blocks:
+            p, parts = block.gather(self._scratch, "parameters", [params[i] for i in members])
+            g, _ = block.gather(self._scratch, "gradients", [grads[i] for i in members])
+            self._advance_piece(job, numbers, p, g, block.slots)
+            torch._foreach_copy_([params[i] for i in members], parts)
 
     def _advance_piece(self, job: Job, numbers: list[Tensor] | None, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
         """`advance` for a rule of single elements, by the engine there is."""
@@ -473,11 +501,16 @@ def _listed(owner: str, params: Any) -> Any:
     return listed
 
 
-def _check_params(owner: str, params: Any) -> None:
-    for place, p in enumerate(params or []):
+def _check_params(owner: str, params: list[Any], *, matrices: bool) -> None:
+    for place, p in enumerate(params):
         p = p[1] if isinstance(p, tuple) else p
         if not isinstance(p, Tensor):
             raise BadValue(refusal(owner, f"parameter {place}", "be a tensor", type(p).__name__))
+        if matrices and p.ndim < 2:
+            raise BadValue(
+                f"{owner}: parameter {place}, shape {tuple(p.shape)}, must be a matrix. "
+                "Give vectors, biases and norms to another optimizer, such as AdamW."
+            )
         if not (p.is_leaf or p.retains_grad):
             raise BadValue(
                 f"{owner}: parameter {place}, shape {tuple(p.shape)}, is not a leaf: it is computed from other "

@@ -129,7 +129,9 @@ class Bundle:
         self.names = names
         self.step = step
         self.dtype, self.device = params[0].dtype, params[0].device
-        self.alone = [i for i, p in enumerate(params) if not (flat and _gathers(p))]
+        alone = [i for i, p in enumerate(params) if not (flat and _gathers(p))]
+        # largest first: a kernel is compiled at its first call, and made parallel only for what is large then
+        self.alone = sorted(alone, key=lambda i: -params[i].numel())
         self.blocks: list[tuple[list[int], Block]] = []
         if flat:
             for run in filled([i for i, p in enumerate(params) if _gathers(p)], [p.numel() for p in params]):
