@@ -48,7 +48,7 @@ def build(
     dropout: float | Auto = "auto",
     activation: str = "relu",
     seed: int = 0,
-    task_kind: str = "classify",
+    task_kind: str = "classify",  # noqa: ARG001 (part of the contract with recipes)
 ) -> Built:
     """The network called `name` for rows of `shape`.
 
@@ -64,8 +64,7 @@ def build(
         dropout: Share of units dropped in training.
         activation: relu, leaky_relu, gelu, silu, mish, elu, tanh, sigmoid, selu.
         seed: Of the weights.
-        task_kind: "classify", "regress" or "multi-label": regression is given no dropout by
-            "auto", since noise in the scale of hidden units is noise in the answer.
+        task_kind: "classify", "regress" or "multi-label". No family's size depends on it so far.
 
     Raises:
         BadValue: An unknown name (the nearest is suggested); a family that does not take this form of
@@ -83,7 +82,12 @@ def build(
             name, reason = choose(shape, rows)
         family = FAMILIES[name]
         _check_form(family, shape)
-        size = _sized(family.size(shape, outputs, rows), width, depth, dropout, task_kind)
+        size = family.size(shape, outputs, rows)
+        size = Size(
+            width=size.width if width == "auto" else width,
+            depth=size.depth if depth == "auto" else depth,
+            dropout=size.dropout if dropout == "auto" else dropout,
+        )
         order = Order(shape=shape, outputs=outputs, size=size, activation=activation)
         check_order(name, order)
         module = family.make(order)
@@ -91,14 +95,6 @@ def build(
         _start(module)
     layers = f"width {size.width}, depth {size.depth}, dropout {size.dropout:g}"
     return Built(module.train(), name, f"{reason}; {layers} for {rows:,} rows", initialization)
-
-
-def _sized(size: Size, width: int | Auto, depth: int | Auto, dropout: float | Auto, task_kind: str) -> Size:
-    return Size(
-        width=size.width if width == "auto" else width,
-        depth=size.depth if depth == "auto" else depth,
-        dropout=(0.0 if task_kind == "regress" else size.dropout) if dropout == "auto" else dropout,
-    )
 
 
 def _start(module: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from ravine.core.shapes import InputShape
@@ -9,6 +10,9 @@ from ravine.core.sources import Source
 from ravine.models.activations import activation_module
 from ravine.models.family import Family, Order, Size
 from ravine.models.fields import flat_fields
+
+SMALL = 0.1
+"""Factor on the head's first weights."""
 
 
 class MLP(nn.Module):
@@ -41,8 +45,13 @@ class MLP(nn.Module):
         self.head = nn.Linear(inward, order.outputs)
 
     def start(self) -> None:
-        """Begin as a hidden network alone; one linear layer may start at 0: it has no units to tell apart."""
+        """Begin near a constant answer, so that the skip has first say and hidden units earn theirs.
+
+        The skip starts at 0: a single linear layer has no units to tell apart. The head starts small.
+        """
         nn.init.zeros_(self.skip.weight)
+        with torch.no_grad():
+            self.head.weight.mul_(SMALL)
 
     def forward(self, *fields: Tensor) -> Tensor:
         """The answer, (batch, outputs)."""
@@ -52,13 +61,13 @@ class MLP(nn.Module):
 
 
 def size(shape: InputShape, outputs: int, rows: int) -> Size:
-    """Wider with more rows: few rows cannot fill many units."""
+    """Wider with more rows, and more dropout with fewer: a few hundred rows are learned by heart otherwise."""
     del shape
     width = next((width for most, width in ((1_000, 64), (5_000, 128), (200_000, 256)) if rows < most), 512)
     return Size(
         width=max(width, min(512, 2 * outputs)),
         depth=2 if rows < 20_000 else 3,
-        dropout=0.2 if rows < 5_000 else 0.1 if rows < 20_000 else 0.0,
+        dropout=next((p for most, p in ((1_000, 0.5), (5_000, 0.3), (20_000, 0.1)) if rows < most), 0.0),
     )
 
 
