@@ -92,7 +92,7 @@ def test_rows_of_the_training_flatter_and_that_is_said(run, flower_rows, tmp_pat
     source = str(tmp_path / "flowers.csv")
     flower_rows[0].write_csv(source)
     folder = run("flowers", id="name", source=source)
-    assert "trained on, which flatters it" in predict_file(folder, source, tmp_path / "out.csv")
+    assert "were trained on, which flatters" in predict_file(folder, source, tmp_path / "out.csv")
     flower_rows[0].write_csv(tmp_path / "other.csv")
     assert "flatters" not in predict_file(folder, str(tmp_path / "other.csv"), tmp_path / "out.csv")
 

@@ -113,7 +113,8 @@ class Model:
             raise BadData("predict: there are no rows to predict.")
         if batch_size is not None:
             _AT_LEAST_ONE.check("predict", "batch_size", batch_size)
-        where = torch.device(device) if device is not None else self.network.device
+        home = self.network.device
+        where = torch.device(device) if device is not None else home
         was_training = self.network.training
         self.network.to(where).eval()
         try:
@@ -123,7 +124,7 @@ class Model:
                     for fields in self._batches(inputs, chosen, batch_size)
                 ]
         finally:
-            self.network.train(was_training)
+            self.network.to(home).train(was_training)
         outputs: NDArray[np.float32] = torch.cat(parts).numpy()
         return outputs
 

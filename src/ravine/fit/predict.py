@@ -65,9 +65,7 @@ def predict_file(run: Path, source: str, output: Path | None = None, *, target: 
     said = [f"{output}: {len(rows):,} rows predicted", *model.preparation.notes(rows.inputs)]
     judged = _judged(model, rows, outputs)
     if judged and source == choices.source:
-        judged.append(
-            "most of these rows are those the model was trained on, which flatters it; the report has the test"
-        )
+        judged.append("most of these rows were trained on, which flatters the model; the report has the test")
     return "\n".join([*said, *judged])
 
 
