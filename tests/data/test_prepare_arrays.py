@@ -75,7 +75,7 @@ def test_flat_pictures_are_refused():
         prepare(Images(np.full((5, 4, 4, 1), 9, np.uint8)), np.arange(5))
 
 
-def test_features_are_standardized_and_constant_ones_left_out():
+def test_features_are_standardized_and_constant_ones_become_zeros():
     values = RNG.normal(3, 2, (80, 5)).astype(np.float32)
     values[:, 2] = 1
     values[4, 0] = np.nan
@@ -83,12 +83,13 @@ def test_features_are_standardized_and_constant_ones_left_out():
     (field,) = preparation.fields(Arrays(values))
     assert field.data_ptr() == values.ctypes.data
     numbers, codes = preparation.normalizer()(field)
-    assert numbers.shape == (80, 5)
-    assert preparation.shape.numeric == 5
+    assert numbers.shape == (80, 6)
+    assert preparation.shape.numeric == 6
+    assert not numbers[:, 2].any()
     assert codes.shape == (80, 0)
     np.testing.assert_allclose(numbers[:, 1], (values[:, 1] - values[:, 1].mean()) / values[:, 1].std(), atol=1e-5)
-    assert numbers[4, 4] == 1
-    assert preparation.feature_names == ("x0", "x1", "x3", "x4")
+    assert numbers[4, 5] == 1
+    assert preparation.feature_names == ("x0", "x1", "x2", "x3", "x4")
 
 
 def test_sequences_share_statistics_over_positions():

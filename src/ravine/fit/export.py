@@ -153,7 +153,12 @@ def _state_dict(network: Network, _: Sequence[str], __: tuple[Tensor, ...]) -> t
 
 def _pt2(network: Network, _: Sequence[str], fields: tuple[Tensor, ...]) -> tuple[bytes, Answer]:
     file = io.BytesIO()
-    torch.export.save(_traced(network, fields), file)
+    program = _traced(network, fields)
+    # Empty tensors over memory (of an empty NumPy array, say) trip torch's packing; over none they do not.
+    for name, value in program.state_dict.items():
+        if value.numel() == 0:
+            program.state_dict[name] = value.new_empty(value.shape)
+    torch.export.save(program, file)
     file.seek(0)
     loaded = torch.export.load(file).module()
 

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 from torch import nn
 
-from ravine.core.errors import BadValue
+from ravine.core.errors import BadValue, refusal
 from ravine.fit.job import Job, Status
 from ravine.fit.model import Model, Predictions
 from ravine.fit.model_folder import load_model
@@ -77,7 +77,7 @@ def fit(
     Args:
         source: A built-in name, a file, a folder, "file.py:function", or data in memory: (x, y),
             a DataFrame, Datasets or DataLoaders. Default: what the recipe names.
-        model: A network of your own (`torch.nn.Module`), instead of one built by name.
+        model: A name as after --model, or a network of your own (`torch.nn.Module`).
         recipe: A TOML file or a `Recipe` to start from.
         overrides: Tables laid over the recipe, such as {"train": {"lr": 0.01}}.
         run_dir: Folder of the run; default runs/NAME-DATE-TIME.
@@ -94,6 +94,10 @@ def fit(
         raise BadValue("fit: got a network without data. Give both: ravine.fit((x, y), model=network).")
     base = recipe if isinstance(recipe, Recipe) else Recipe.read(Path(recipe)) if recipe is not None else Recipe()
     tables = merged(base.model_dump(), merged(overrides or {}, placed(choices)))
+    if isinstance(model, str):
+        tables["model"]["name"] = model
+    elif model is not None and not isinstance(model, nn.Module):
+        raise BadValue(refusal("fit", "model", "be a name or a torch.nn.Module", type(model).__name__))
     if isinstance(source, str | Path):
         tables["data"]["source"] = str(source)
     chosen = Recipe.of(tables, owner=str(recipe) if isinstance(recipe, str | Path) else "fit")
@@ -105,7 +109,7 @@ def fit(
         machine=machine,
         show=chosen_show(show if machine.speaks else "quiet"),
         given=None if isinstance(source, str | Path) else source,
-        own_model=model,
+        own_model=model if isinstance(model, nn.Module) else None,
         run_dir=Path(run_dir) if run_dir is not None else None,
     )
     return _run(job)

@@ -152,7 +152,7 @@ class Job:
         self.settle(resolved(recipe, advice, built.name))
         recipe = self.recipe
         bias = self._start_at_average(body, task, encoded[split.train])
-        network = Network(preparation.normalizer(), body)
+        network = Network(preparation.normalizer(), body, spare_empty=self.own_model is not None)
         parameters = sum(parameter.numel() for parameter in body.parameters())
         sample = tuple(field[torch.from_numpy(split.train[:2])] for field in fields)
         name = built.name if self.own_model is None else type(body).__name__

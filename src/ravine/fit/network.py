@@ -12,17 +12,22 @@ class Network(nn.Module):
     Args:
         normalizer: Raw fields → normalized fields; its statistics are buffers.
         body: Normalized fields → outputs, (batch, outputs).
+        spare_empty: Leave fields without columns away: Ravine's own networks take the codes of a table
+            even when there are none, other people's do not expect them.
     """
 
-    def __init__(self, normalizer: nn.Module, body: nn.Module) -> None:
+    def __init__(self, normalizer: nn.Module, body: nn.Module, *, spare_empty: bool = False) -> None:
         super().__init__()
         self.normalizer = normalizer
         self.body = body
+        self.spare_empty = spare_empty
 
     def forward(self, *fields: Tensor) -> Tensor:
         """Outputs of raw fields: logits, or standardised values, (batch, outputs)."""
         normalized = self.normalizer(*fields)
         given = normalized if isinstance(normalized, tuple) else (normalized,)
+        if self.spare_empty:
+            given = tuple(field for field in given if field.shape[-1] > 0)
         outputs: Tensor = self.body(*given)
         return outputs
 

@@ -36,8 +36,9 @@ class ArrayPreparation(Preparation):
             BadData: Every feature is constant.
         """
         values = inputs.values
-        statistics = Statistics.of(_columns(values, np.sort(train_rows)))
-        if not statistics.columns:
+        # Positions mean something to the user, whose own network may count on them: none is left out.
+        statistics = Statistics.of(_columns(values, np.sort(train_rows)), keep_constant=True)
+        if all(column.constant for column in statistics.columns):
             raise BadData(
                 f"all {values.shape[-1]} features are constant in the training rows; there is nothing to learn from."
             )

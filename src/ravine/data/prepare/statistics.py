@@ -49,10 +49,13 @@ class Statistics:
     raw: int
 
     @classmethod
-    def of(cls, columns: Iterable[NDArray[Any]]) -> Statistics:
-        """Measure columns one by one, each (training rows,) with NaN where missing; constant ones are left out."""
+    def of(cls, columns: Iterable[NDArray[Any]], *, keep_constant: bool = False) -> Statistics:
+        """Measure columns one by one, each (training rows,) with NaN where missing.
+
+        Constant ones are left out; with `keep_constant` they become zeros.
+        """
         measured = [measure(column) for column in columns]
-        kept = tuple(place for place, column in enumerate(measured) if not column.constant)
+        kept = tuple(place for place, column in enumerate(measured) if keep_constant or not column.constant)
         return cls(tuple(measured[place] for place in kept), kept, len(measured))
 
     @property
