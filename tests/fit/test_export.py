@@ -1,5 +1,6 @@
 """Exported forms give the network's outputs, run by something else than the network."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -9,6 +10,7 @@ from onnx.reference import ReferenceEvaluator
 from safetensors.numpy import load_file
 
 from ravine.core.errors import BadRun, BadValue, Missing
+from ravine.data.raw import Table
 from ravine.fit.export import example_fields, export, input_names
 from ravine.fit.model import Model
 from ravine.fit.model_folder import save_model
@@ -78,6 +80,17 @@ def test_onnx_in_the_reference_runtime(finished, run, name):
         given = {entry["name"]: field.numpy() for entry, field in zip(described["inputs"], fields, strict=True)}
         (said,) = evaluator.run(None, given)
         np.testing.assert_allclose(said, expected, atol=1e-4)
+
+
+def test_a_table_of_categories_alone(finish_model, sources, tmp_path):
+    raw = sources["flowers"]()
+    raw = dataclasses.replace(raw, inputs=Table(raw.inputs.frame.select("colour")))
+    done = finish_model(raw, steps=5)
+    (tmp_path / "recipe.toml").write_text("")
+    save_model(tmp_path / "model", done.model)
+    program = torch.export.load(export(tmp_path, "pt2")).module()
+    fields, expected = _expected(done, 9)
+    np.testing.assert_allclose(program(*fields).detach().numpy(), expected, atol=1e-5)
 
 
 def test_the_description_leads_from_outputs_to_answers(finished, run):
