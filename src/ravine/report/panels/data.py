@@ -53,6 +53,11 @@ def _facts(read: DataSection) -> list[tuple[str, str]]:
     return entries
 
 
+def _whole(read: DataSection) -> int:
+    """What a share of a class is a share of: a row may carry several labels, but only one class."""
+    return (read.rows if read.task == "multi-label" else sum(read.class_counts)) or 1
+
+
 def _by_size(read: DataSection) -> list[tuple[str, int]]:
     return sorted(zip(read.classes, read.class_counts, strict=False), key=lambda entry: -entry[1])
 
@@ -64,7 +69,7 @@ def _balance(read: DataSection) -> Figure | None:
     if len(ordered) > _MOST_BARS:
         return _ranks(read)
     names, counts = [name for name, _ in ordered], [number for _, number in ordered]
-    whole = sum(counts) or 1
+    whole = _whole(read)
     hover = [
         f"{plot_text(name, 60)}<br>{count(number)} rows, {percent(number / whole)}"
         for name, number in zip(names, counts, strict=True)
@@ -120,7 +125,7 @@ def _rare(read: DataSection) -> Html:
     if len(ordered) <= _MOST_BARS:
         return NOTHING
     ends = [*ordered[:5], *ordered[-5:]]
-    rows = [[data(name), count(number), percent(number / max(read.rows, 1), 2)] for name, number in ends]
+    rows = [[data(name), count(number), percent(number / _whole(read), 2)] for name, number in ends]
     heads = [Head("class"), Head("rows", number=True), Head("share", number=True)]
     return table("The five largest and the five smallest classes", heads, rows, total=len(ordered), what="classes")
 
