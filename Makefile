@@ -25,7 +25,7 @@ fit: $(VENV)/.run  ## train on the digits data (SOURCE=... for other data) and w
 	$(BIN)/ravine fit $(SOURCE)
 
 test: $(VENV)/.test  ## run the tests (TESTS=tests/core for some of them)
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 slow: $(VENV)/.test  ## run the long proofs
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(TESTS)
