@@ -86,5 +86,5 @@ def test_build_by_name():
     assert (sgd.defaults["momentum"], sgd.defaults["nesterov"], sgd.defaults["weight_decay"]) == (0.8, True, 0.1)
     adamw = build("adamw", p, momentum=0.8)
     assert adamw.defaults["lr"] == 1e-3
-    with pytest.raises(BadValue, match="Did you mean 'adamw'"):
-        build("adamv", p)
+    with pytest.raises(BadValue, match="Did you mean 'lion'"):
+        build("loin", p)

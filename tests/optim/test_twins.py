@@ -47,7 +47,8 @@ def test_a_class_moves_as_its_torch_twin(name, arguments, engine, maximize, grou
     arguments = {**arguments, "maximize": maximize}
     twin = run(getattr(torch.optim, name), arguments, groups=groups)
     mine = run(getattr(ours, name), {**arguments, "engine": engine}, groups=groups)
-    torch.testing.assert_close(mine, twin, rtol=1e-11, atol=1e-12)
+    # torch keeps NAdam's product of momenta in float32, whatever the parameters are
+    torch.testing.assert_close(mine, twin, rtol=1e-11, atol=1e-8 if name == "NAdam" else 1e-12)
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])

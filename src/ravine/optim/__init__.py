@@ -6,6 +6,7 @@ from ravine.optim.build import build
 from ravine.optim.classes import CLASSES, OPTIMIZERS
 from ravine.optim.driver import RuleOptimizer
 from ravine.optim.groups import param_groups
+from ravine.optim.stacked import Stacked
 
 SGD = CLASSES["SGD"]
 Adagrad = CLASSES["Adagrad"]
@@ -41,6 +42,7 @@ __all__ = [
     "RMSprop",
     "RuleOptimizer",
     "ScheduleFree",
+    "Stacked",
     "build",
     "param_groups",
 ]

@@ -1,0 +1,85 @@
+"""A stack of members moves as each of them would alone."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from ravine.core.errors import RavineError
+from ravine.optim import Stacked
+from ravine.rules import RULES, Rates, Reach
+
+ELEMENTWISE = [name for name, rule in RULES.items() if rule.reach is Reach.ELEMENT]
+MEMBERS = 4
+
+
+def differing(rule):
+    """Each hyperparameter spread over the members, inside its bounds."""
+    spread = torch.linspace(0.9, 1.0, MEMBERS, dtype=torch.float64)
+    return {
+        name: (default * spread).tolist()
+        for name, default in rule.hyperparameters.items()
+        if name in rule.bounds and isinstance(default, float) and default
+    }
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
+@pytest.mark.parametrize("name", ELEMENTWISE)
+def test_a_member_moves_as_it_would_alone(name, dtype):
+    rule = RULES[name]
+    generator = torch.Generator().manual_seed(3)
+    start = [torch.randn(MEMBERS, *shape, generator=generator, dtype=dtype) for shape in ((3, 2), (5,), ())]
+    rates, values = [0.01, 0.02, 0.05, 0.1], differing(rule)
+    stack = Stacked(rule, [p.clone() for p in start], lr=rates, **values)
+    grads = [[torch.randn(p.shape, generator=generator, dtype=dtype) for p in start] for _ in range(12)]
+    for step in grads:
+        stack.step(step)
+    for member, lr in enumerate(rates):
+        mine = {**rule.hyperparameters, **{n: v[member] for n, v in values.items()}}
+        for place, p in enumerate(start):
+            alone, state, past = p[member].clone(), rule.first_state(p[member], mine), Rates.first(lr)
+            for t, step in enumerate(grads, start=1):
+                past = past if t == 1 else past.follow(lr)
+                u, state = rule.direction(step[place][member], alone, state, rule.tick(t, past, mine), mine)
+                alone = alone - lr * u
+            tolerance = {"rtol": 1e-11, "atol": 1e-12} if dtype is torch.float64 else {"rtol": 2e-5, "atol": 2e-6}
+            torch.testing.assert_close(stack.params[place][member], alone, **tolerance)
+
+
+@pytest.mark.parametrize("decay", [0.1, [0.0, 0.1, 0.2, 0.3]])
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_decay_is_each_members_own(name, decay):
+    from ravine.optim import OPTIMIZERS
+
+    start = torch.randn(MEMBERS, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    stack = Stacked(RULES[name], [start.clone()], lr=0.1, weight_decay=decay)
+    for _ in range(5):
+        stack.step([start])
+    for member in range(MEMBERS):
+        p = start[member].clone().requires_grad_()
+        own = decay if isinstance(decay, float) else decay[member]
+        optimizer = OPTIMIZERS[name]([p], lr=0.1, weight_decay=own)
+        for _ in range(5):
+            p.grad = start[member].clone()
+            optimizer.step()
+        torch.testing.assert_close(stack.params[0][member], p.detach(), rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [
+        ("adam", {"lr": [0.1, -0.1]}, "lr must be at least 0; got -0.1."),
+        ("adam", {"lr": [0.1, 0.1, 0.1]}, "lr must be one number, or 2, one a member"),
+        ("adam", {"lr": 0.1, "beta1": [0.9, 1.0]}, "beta1 must be in [0, 1); got 1.0."),
+        ("lamb", {"lr": 0.1}, "sees whole tensors"),
+    ],
+)
+def test_bad_requests(name, arguments, words):
+    with pytest.raises(RavineError) as caught:
+        Stacked(RULES[name], [torch.zeros(2, 3)], **arguments)
+    assert words in str(caught.value)
+
+
+def test_members_must_agree_in_number():
+    with pytest.raises(RavineError, match="one number of members"):
+        Stacked(RULES["sgd"], [torch.zeros(2, 3), torch.zeros(3)], lr=0.1)
