@@ -7,6 +7,7 @@ from ravine.optim.classes import CLASSES, OPTIMIZERS
 from ravine.optim.driver import RuleOptimizer
 from ravine.optim.groups import param_groups
 from ravine.optim.stacked import Stacked
+from ravine.optim.wrapped import SAM, Lookahead
 
 SGD = CLASSES["SGD"]
 Adagrad = CLASSES["Adagrad"]
@@ -27,6 +28,7 @@ ScheduleFree = CLASSES["ScheduleFree"]
 __all__ = [
     "LAMB",
     "OPTIMIZERS",
+    "SAM",
     "SGD",
     "AdaBelief",
     "AdaInject",
@@ -36,6 +38,7 @@ __all__ = [
     "AngularGrad",
     "DiffGrad",
     "Lion",
+    "Lookahead",
     "Muon",
     "NAdam",
     "RAdam",
