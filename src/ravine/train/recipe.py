@@ -82,7 +82,7 @@ class TrainChoices(Choices):
     )
     order: Literal["shuffle", "replacement", "fixed"] = "shuffle"
 
-    @field_validator("clip_norm", "patience", mode="before")
+    @field_validator("clip_norm", "patience", "augment", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         """None means "none": TOML has no null."""
@@ -189,9 +189,9 @@ def _sentence(fault: dict[str, Any]) -> str:
     place = ".".join(fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"no such choice {place!r}.{did_you_mean(place.split('.')[-1], _keys_beside(fault['loc']))}"
-    message = fault["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
-    if fault["type"].startswith(("greater", "less", "literal")):
-        message = f"must be {message}"
+    message = fault["msg"].removeprefix("Value error, ")
+    if message.startswith("Input should be "):
+        message = "must be " + message.removeprefix("Input should be ")
     return f"{place} {message}; got {fault['input']!r}."
 
 
