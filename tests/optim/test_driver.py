@@ -99,7 +99,7 @@ def test_a_parameter_without_gradient_stays_and_joins_later(name, make):
 def test_flat_and_alone_agree(name, make_params, walk, monkeypatch):
     flat = walk(OPTIMIZERS[name](make_params(), engine="eager"), 20)
     monkeypatch.setattr("ravine.optim.layout.SMALL", 0)
-    monkeypatch.setattr("ravine.optim.driver.CHUNK", 1000)
+    monkeypatch.setattr("ravine.optim.lines.CHUNK", 1000)
     alone = walk(OPTIMIZERS[name](make_params(), engine="eager"), 20)
     torch.testing.assert_close(alone, flat, rtol=1e-13, atol=1e-14)
 

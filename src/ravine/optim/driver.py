@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -18,16 +18,14 @@ from ravine.optim import around, compiled, fused
 from ravine.optim.around import AROUND, Around
 from ravine.optim.family import Family
 from ravine.optim.job import Dials, Form, Job, advance
-from ravine.optim.layout import Bundle, Scratch, Shadow, line, order_of, real
+from ravine.optim.layout import Bundle, Scratch, Shadow, order_of
+from ravine.optim.lines import advance_lines, lines_of
+from ravine.optim.taken import adopted_group, check_params, entry_of, listed, own
 from ravine.rules.checking import check_hyperparameters
 from ravine.rules.rule import Rates, Reach, Rule
 
 Engine = Literal["auto", "eager", "compiled"]
 
-CHUNK = 1 << 15
-"""Elements stepped at a time on a CPU, so that what an operation leaves is still in the cache for the next."""
-
-_FOREIGN = ("foreach", "capturable", "differentiable", "fused")
 _NOT_ARGUMENTS = ("params", "param_names", "initial_lr", "rates", "averaged")
 
 
@@ -93,7 +91,7 @@ class RuleOptimizer(Optimizer):
         self.engine: Engine = engine
         defaults = self._bound(args, arguments)
         self._forget()
-        super().__init__(_listed(owner, params), defaults)
+        super().__init__(listed(owner, params), defaults)
 
     @classmethod
     def _bound(cls, args: tuple[Any, ...], arguments: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +133,7 @@ class RuleOptimizer(Optimizer):
         if isinstance(params, set | frozenset):
             raise BadValue(refusal(owner, "params", "have an order", "a set", "Give a list."))
         listed = [params] if isinstance(params, Tensor) else list(params or [])
-        _check_params(owner, listed, matrices=self.family.rule.matrices)
+        check_params(owner, listed, matrices=self.family.rule.matrices)
         param_group["params"] = listed
         # checked before it is added, so that a refused group leaves the optimizer as it was
         self._read({**self.defaults, **param_group})
@@ -191,7 +189,7 @@ class RuleOptimizer(Optimizer):
         """Groups and state as torch's optimizers give them; saved by torch.save or safetensors alike."""
         found = super().state_dict()
         found["state"] = {
-            key: {name: _own(value) for name, value in record.items()} if isinstance(record, dict) else record
+            key: {name: own(value) for name, value in record.items()} if isinstance(record, dict) else record
             for key, record in found["state"].items()
         }
         return found
@@ -213,7 +211,7 @@ class RuleOptimizer(Optimizer):
                 "Build it over the same model, with the same groups."
             )
         before = [{k: v for k, v in group.items() if k != "params"} for group in self.param_groups]
-        adopted = [_adopted(theirs, kept, self.defaults) for theirs, kept in zip(groups, before, strict=True)]
+        adopted = [adopted_group(theirs, kept, self.defaults) for theirs, kept in zip(groups, before, strict=True)]
         tasks = [self._read(group) for group in adopted]
         entries = self._checked_state(groups, tasks, state_dict["state"])
         super().load_state_dict({"state": entries, "param_groups": adopted})
@@ -227,7 +225,7 @@ class RuleOptimizer(Optimizer):
                 given = state.get(key)
                 if given:
                     where = f"{self.family.key}: state of parameter {key}"
-                    entries[key] = _entry(where, given, task.slots, p, self.family)
+                    entries[key] = entry_of(where, given, task.slots, p, self.family)
         return entries
 
     def __getstate__(self) -> dict[str, Any]:
@@ -462,60 +460,7 @@ class RuleOptimizer(Optimizer):
         return record
 
 
-def lines_of(p: Tensor, g: Tensor, slots: list[Tensor]) -> tuple[Tensor, Tensor, list[Tensor]] | None:
-    """Parameter, gradient and state as flat real tensors; all but the gradient share the memory of what was given.
-
-    None where the parameter has gaps in memory.
-    """
-    if p.is_complex():
-        p, g, slots = real(p), real(g.resolve_conj()), [real(slot) for slot in slots]
-    order = order_of(p)
-    if order is None or any(order_of(slot) != order for slot in slots):
-        return None
-    return line(p, order), line(g, order), [line(slot, order) for slot in slots]
-
-
-def advance_lines(job: Job, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
-    """`advance` on flat tensors; on a CPU in pieces that stay in the cache."""
-    if p.device.type != "cpu" or p.numel() <= CHUNK:
-        advance(job, p, g, slots)
-        return
-    for pieces in zip(*(torch.split(tensor, CHUNK) for tensor in (p, g, *slots)), strict=True):
-        advance(job, pieces[0], pieces[1], pieces[2:])
-
-
 _watched_step = Optimizer.profile_hook_step(RuleOptimizer._step)
-
-
-def _listed(owner: str, params: Any) -> Any:
-    """`params` as a list, or a refusal."""
-    if isinstance(params, Tensor):
-        raise BadValue(
-            refusal(owner, "params", "be an iterable of parameters or groups", "one tensor", "Put it into a list.")
-        )
-    if not isinstance(params, Iterable):
-        raise BadValue(refusal(owner, "params", "be an iterable of parameters or groups", params))
-    listed = list(params)
-    if not listed:
-        raise BadValue(f"{owner}: the list of parameters is empty. Does the model have parameters yet?")
-    return listed
-
-
-def _check_params(owner: str, params: list[Any], *, matrices: bool) -> None:
-    for place, p in enumerate(params):
-        p = p[1] if isinstance(p, tuple) else p
-        if not isinstance(p, Tensor):
-            raise BadValue(refusal(owner, f"parameter {place}", "be a tensor", type(p).__name__))
-        if matrices and p.ndim < 2:
-            raise BadValue(
-                f"{owner}: parameter {place}, shape {tuple(p.shape)}, must be a matrix. "
-                "Give vectors, biases and norms to another optimizer, such as AdamW."
-            )
-        if not (p.is_leaf or p.retains_grad):
-            raise BadValue(
-                f"{owner}: parameter {place}, shape {tuple(p.shape)}, is not a leaf: it is computed from other "
-                "tensors. Give those, or p.detach().requires_grad_()."
-            )
 
 
 @cache
@@ -534,35 +479,3 @@ def _next_rates(group: dict[str, Any], lr: float) -> Rates:
     rates = Rates.first(lr) if held is None else Rates(*held).follow(lr)
     group["rates"] = tuple(rates)
     return rates
-
-
-def _own(value: Any) -> Any:
-    """A tensor that shares its memory with no other."""
-    if isinstance(value, Tensor) and value.untyped_storage().nbytes() != value.numel() * value.element_size():
-        return value.clone()
-    return value
-
-
-def _adopted(theirs: Mapping[str, Any], ours: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    """A saved group with what it lacks taken from ours, and without what only torch's engines need."""
-    kept = {name: value for name, value in theirs.items() if name not in _FOREIGN}
-    return {**defaults, **ours, **kept}
-
-
-def _entry(where: str, given: Mapping[str, Any], slots: tuple[str, ...], p: Tensor, family: Family) -> dict[str, Any]:
-    """One parameter's state in our form."""
-    step = given.get("step", 0)
-    entry: dict[str, Any] = {"step": int(step.item() if isinstance(step, Tensor) else step)}
-    for name in slots:
-        value = given.get(name)
-        if value is None:
-            if entry["step"] == 0 and not any(isinstance(v, Tensor) for n, v in given.items() if n != "step"):
-                continue
-            raise BadValue(
-                f"{where} has no {name!r}; got {sorted(given)}. Was it saved by another optimizer than {family.key}?"
-            )
-        if not isinstance(value, Tensor) or value.shape != p.shape:
-            got = tuple(value.shape) if isinstance(value, Tensor) else value
-            raise BadValue(f"{where}: {name!r} must have shape {tuple(p.shape)}; got {got!r}.")
-        entry[name] = value
-    return entry

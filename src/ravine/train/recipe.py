@@ -133,6 +133,15 @@ class Recipe(Choices):
             raise Faults(owner, [_sentence(fault) for fault in _nearest(error)]) from None
 
     @classmethod
+    def of_keywords(cls, choices: dict[str, Any], owner: str) -> Recipe:
+        """A recipe from keyword arguments, each put into [machine], [keep] or else [train]."""
+        tables: dict[str, dict[str, Any]] = {"train": {}, "machine": {}, "keep": {}}
+        places = dict.fromkeys(MachineChoices.model_fields, "machine") | dict.fromkeys(KeepChoices.model_fields, "keep")
+        for name, value in choices.items():
+            tables[places.get(name, "train")][name] = value
+        return cls.of(tables, owner)
+
+    @classmethod
     def read(cls, path: Path) -> Recipe:
         """The recipe in a TOML file."""
         return cls.of(read_toml(path), owner=str(path))

@@ -6,12 +6,10 @@ outcome = trainer.fit((x, y), validate=(x_val, y_val))
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ravine import optim, schedules
-from ravine.core.errors import BadRun, BadValue, RavineError, UserCodeError, refusal
+from ravine.core.errors import BadValue, refusal
 from ravine.core.files import explained
 from ravine.core.time import Clockwork, Length
 from ravine.data.batches import Batches
@@ -28,10 +26,10 @@ from ravine.records.history import History
 from ravine.records.metrics import MetricsWriter
 from ravine.records.results import PlanSection
 from ravine.train.average import MovingAverage
-from ravine.train.checkpoint import Snapshots
 from ravine.train.datasets import as_batches
 from ravine.train.evaluation import evaluate
 from ravine.train.events import Event, Events
+from ravine.train.guarded import make_deterministic, settings_put_back, users_code
 from ravine.train.guess import guessed_metrics
 from ravine.train.interrupt import Interrupt
 from ravine.train.loop import run_epoch
@@ -40,7 +38,8 @@ from ravine.train.metrics import HIGHER_IS_BETTER
 from ravine.train.outcome import Outcome
 from ravine.train.plan import Decision, measured_decision, safe_decision
 from ravine.train.randomness import random_state, seed_everything, set_random_state
-from ravine.train.recipe import MachineChoices, Recipe, TrainChoices
+from ravine.train.recipe import Recipe
+from ravine.train.safekeeping import Safekeeping
 from ravine.train.stopping import BestKeeper
 from ravine.train.tally import Tally
 
@@ -96,7 +95,8 @@ class Trainer:
         machine: Machine | None = None,
         **choices: Any,
     ) -> None:
-        self.choices, self.machine_choices, self.checkpoint_seconds = _sorted_choices(choices)
+        recipe = Recipe.of_keywords(choices, owner="Trainer")
+        self.choices, self.machine_choices, self._keep_choices = recipe.train, recipe.machine, recipe.keep
         self.model = model
         self.loss: Loss = loss or nn.CrossEntropyLoss()
         self.validation_loss: Loss = validation_loss or self.loss
@@ -131,7 +131,7 @@ class Trainer:
             BadRun: The run folder cannot be written, or no snapshot can be used.
             UserCodeError: The network or the loss raised.
         """
-        with _settings_put_back():
+        with settings_put_back():
             try:
                 self._set_up(train, validate)
                 with Interrupt() as self.interrupt:
@@ -151,15 +151,15 @@ class Trainer:
             self.machine = Machine(asked.accelerator, asked.devices, asked.strategy)
             self.machine.launch()
         machine = self.machine
-        snapshots = Snapshots(self.folder.checkpoints) if self.folder is not None else None
-        self._snapshots = snapshots if machine.speaks or self._resume else None
-        found = snapshots.newest() if snapshots is not None and self._resume else None
-        state = found[1] if found is not None else None
+        self._safekeeping: Safekeeping | None = None
+        if self.folder is not None:
+            self._safekeeping = Safekeeping(self.folder, self._keep_choices.checkpoint_seconds)
+        state = self._safekeeping.newest() if self._safekeeping is not None and self._resume else None
         seed_everything(self.seed + machine.rank)
         batch_size = choices.batch_size if choices.batch_size != "auto" else DEFAULTS["batch_size"]
         workers = self.machine_choices.workers
         shared: dict[str, Any] = {"rank": machine.rank, "world": machine.world, "device": machine.device}
-        shared["workers"] = workers if workers != "auto" else 0
+        shared["workers"] = 0 if workers == "auto" else workers
         self.batches: Batches = as_batches(
             train,
             "training data",
@@ -180,8 +180,8 @@ class Trainer:
         self._lay_out_time(state)
         self._prepare_state()
         self._writer = self._opened_writer()
-        if state is not None:
-            self._restore(state)
+        if state is not None and self._safekeeping is not None:
+            self._safekeeping.restore(self, state)
             if self._writer is not None:
                 self._writer.write({"kind": "resume", "step": self.step})
 
@@ -207,7 +207,7 @@ class Trainer:
             epochs = self.choices.epochs if self.choices.epochs != "auto" else DEFAULTS["epochs"]
             kept = random_state()
             batch = next(iter(self.batches.epoch(0)))
-            with _users_code(lambda: "the first batch"):
+            with users_code(lambda: "the first batch"):
                 measured = measured_decision(
                     self.model,
                     self.loss,
@@ -219,10 +219,7 @@ class Trainer:
             set_random_state(kept)
             self.decision, self.plan = self.machine.from_first(measured)
         if self.decision.deterministic:
-            # cuBLAS is deterministic only with a workspace of fixed size, read when it starts.
-            os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-            torch.use_deterministic_algorithms(True)
-            torch.backends.cudnn.benchmark = False
+            make_deterministic()
 
     def _lay_out_time(self, state: dict[str, Any] | None) -> None:
         """How many steps there are, and the learning rate at each."""
@@ -288,7 +285,7 @@ class Trainer:
         self.best_state: dict[str, Tensor] | None = None
         self.best_step: int | None = None
         self.epoch_start_state = random_state()
-        self._replay_to: dict[str, Any] | None = None
+        self.replay_to: dict[str, Any] | None = None  # random state inside the epoch a resumed run begins with
 
     # ---- while --------------------------------------------------------------------------------
 
@@ -313,9 +310,9 @@ class Trainer:
         return self.average.module if self.average is not None else self.model
 
     def _train(self) -> None:
-        assert self.machine is not None
-        self.began = self._last_snapshot = time.perf_counter()
-        self._snapshot_cost = 0.0
+        self.began = time.perf_counter()
+        if self._safekeeping is not None:
+            self._safekeeping.start_clock()
         self.stopped_by = ""
         self.broke_at: int | None = None
         self.events.tell("start", self)
@@ -330,20 +327,17 @@ class Trainer:
             self.tally = Tally()
             self.epoch_start_state = random_state()
             self.events.tell("epoch_start", self)
-            self._epoch_began = time.perf_counter()
-            self._epoch_samples = self.samples
-        else:
-            self._epoch_began, self._epoch_samples = time.perf_counter(), self.samples
-        before = self._replay_to
+        self._epoch_began, self._epoch_samples = time.perf_counter(), self.samples
+        before = self.replay_to
         if before is not None:
             set_random_state(self.epoch_start_state)
-            self._replay_to = None
+            self.replay_to = None
         batches = self.batches.epoch(
             start=start,
             epoch=self.step // per_epoch,
             replayed=None if before is None else (lambda: set_random_state(before)),
         )
-        with _users_code(lambda: f"step {self.step + 1}"):
+        with users_code(lambda: f"step {self.step + 1}"):
             run_epoch(self, batches)
         interrupted_inside = self.interrupt.asked is not None and self.step % per_epoch and self.step < self.total_steps
         if not interrupted_inside and self.broke_at is None:
@@ -397,7 +391,7 @@ class Trainer:
         if not math.isfinite(row["train_loss"]):
             self._break_off()
         if self.validation is not None:
-            with _users_code(lambda: "evaluation"):
+            with users_code(lambda: "evaluation"):
                 found = evaluate(
                     self.evaluated_model,
                     self.validation,
@@ -427,7 +421,9 @@ class Trainer:
         watched = self._watched(row)
         if self.keeper.look(row[watched], epoch):
             self.best_step = self.step
-            self.best_state = {name: value.detach().clone() for name, value in self._weights().items()}
+            self.best_state = {
+                name: value.detach().clone() for name, value in self.evaluated_model.state_dict().items()
+            }
             self.events.tell("improved", self)
         elif self.keeper.spent and not self.stopped_by and self.step < self.total_steps:
             self.stopped_by = f"patience: {watched} did not better for {self.keeper.epochs_since} epochs"
@@ -465,11 +461,8 @@ class Trainer:
             self.model.load_state_dict(self.best_state)
         elif self.average is not None:
             self.model.load_state_dict(self.average.module.state_dict())
-        elapsed = self.elapsed()
         self.outcome = Outcome(
-            history=History.of_run(self.folder.metrics)
-            if self._writer is not None and self.folder
-            else History(self.rows),
+            history=History.of_run(self.folder.metrics) if self._writer and self.folder else History(self.rows),
             epochs=math.ceil(self.step / len(self.batches)),
             steps=self.step,
             best_epoch=self.keeper.best_epoch,
@@ -478,107 +471,26 @@ class Trainer:
             stopped_by=self.stopped_by or "the end of the schedule",
             interrupted=interrupted,
             broke_at=self.broke_at,
-            seconds=elapsed,
+            seconds=self.elapsed(),
             samples_per_second=self.machine.world * self.samples / max(self.busy_seconds, 1e-9),
         )
         self.events.tell("end", self)
 
-    # ---- snapshots ----------------------------------------------------------------------------
-
-    def _weights(self) -> dict[str, Tensor]:
-        weights: dict[str, Tensor] = self.evaluated_model.state_dict()
-        return weights
+    # ---- the record ---------------------------------------------------------------------------
 
     def _snapshot_due(self) -> bool:
-        """As often as costs about 2% of the time, at least every `checkpoint_seconds`.
-
-        Between epochs of several processes all must agree, so there `_close_epoch` alone asks.
-        """
+        """Between epochs of several processes all must agree, so there `_close_epoch` alone asks."""
         assert self.machine is not None
-        if self.folder is None or (self.machine.world > 1 and self.step % len(self.batches)):
-            return False
-        wait = min(max(50 * self._snapshot_cost, 0.5), self.checkpoint_seconds)
-        return time.perf_counter() - self._last_snapshot >= wait
+        inside = self.step % len(self.batches) != 0
+        return self._safekeeping is not None and not (self.machine.world > 1 and inside) and self._safekeeping.due()
 
     def _snapshot(self) -> None:
-        assert self.machine is not None
-        if self.folder is None:
+        if self._safekeeping is None:
             return
-        began = time.perf_counter()
-        states = self.machine.gather_objects({"now": random_state(), "epoch_start": self.epoch_start_state})
-        if self._snapshots is not None and self.machine.speaks:
-            if self.best_state is not None and self.best_step is not None:
-                self._snapshots.write_best(self.best_step, self.best_state)
-            self._snapshots.write(self.step, self._state(states))
-            if self.best_step is not None:
-                self._snapshots.forget_best({self.best_step, *self._kept_best})
-                self._kept_best = (self.best_step, *self._kept_best)[:2]
-            if self._writer is not None:
-                self._writer.sync()
-        self._last_snapshot = time.perf_counter()
-        self._snapshot_cost = self._last_snapshot - began
+        self._safekeeping.write(self)
+        if self._writer is not None:
+            self._writer.sync()
         self.events.tell("snapshot", self)
-
-    _kept_best: tuple[int, ...] = ()  # best steps the snapshots on disk refer to, newest first
-
-    def _state(self, random_states: list[Any]) -> dict[str, Any]:
-        """Everything a resumed run needs to go on as if nothing had happened."""
-        return {
-            "step": self.step,
-            "total_steps": self.total_steps,
-            "steps_per_epoch": len(self.batches),
-            "seconds": self.elapsed(),
-            "samples": self.samples,
-            "busy_seconds": self.busy_seconds,
-            "decision": self.decision.to_json(),
-            "model": self.model.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "average": self.average.state_dict() if self.average is not None else None,
-            "keeper": self.keeper.state_dict(),
-            "watch": self.watch,
-            "best_step": self.best_step,
-            "tally": self.tally.state_dict() if self.step % len(self.batches) else None,
-            "random": random_states,
-        }
-
-    def _restore(self, state: dict[str, Any]) -> None:
-        assert self.machine is not None
-        assert self.folder is not None
-        if state["steps_per_epoch"] != len(self.batches):
-            raise BadRun(
-                f"{self.folder.path}: its snapshot has {state['steps_per_epoch']} steps an epoch, this data gives "
-                f"{len(self.batches)}. Resume with the data and batch size it began with."
-            )
-        try:
-            self.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError, KeyError) as error:
-            raise BadRun(
-                f"{self.folder.path}: its snapshot belongs to another model or optimizer: {str(error).splitlines()[0]} "
-                "Resume with the recipe it began with."
-            ) from error
-        if self.average is not None:
-            self.average.load_state_dict(state["average"])
-        self.keeper.load_state_dict(state["keeper"])
-        self.watch, self.step = state["watch"], state["step"]
-        self.seconds, self.samples, self.busy_seconds = state["seconds"], state["samples"], state["busy_seconds"]
-        self.best_step = state["best_step"]
-        if self.best_step is not None:
-            assert self._snapshots is not None
-            self.best_state = self._snapshots.best(self.best_step)
-            self._kept_best = (self.best_step,)
-        if state["tally"] is not None:
-            self.tally.load_state_dict(state["tally"], self.machine.device)
-        if len(state["random"]) != self.machine.world:
-            raise BadRun(
-                f"{self.folder.path}: was trained by {len(state['random'])} processes, not {self.machine.world}. "
-                f"Resume with --devices {len(state['random'])}."
-            )
-        mine = state["random"][self.machine.rank]
-        self.epoch_start_state = mine["epoch_start"]
-        self._replay_to = mine["now"] if self.step % len(self.batches) else None
-        if self._replay_to is None:
-            set_random_state(mine["now"])
 
     def _write_row(self, kind: str, **numbers: Any) -> None:
         if self._writer is not None:
@@ -586,42 +498,3 @@ class Trainer:
             if kind == "step":
                 row |= {"epoch": self.step / len(self.batches), "lr": self.lr}
             self._writer.write({**row, **numbers})
-
-
-@contextlib.contextmanager
-def _users_code(where: Callable[[], str]) -> Iterator[None]:
-    """What the user's network, loss or data raise becomes one clear error, the original chained."""
-    try:
-        yield
-    except RavineError:
-        raise
-    except Exception as error:
-        first = next(iter(str(error).strip().splitlines()), "")
-        raise UserCodeError(f"training stopped in {where()}: {type(error).__name__}: {first}") from error
-
-
-@contextlib.contextmanager
-def _settings_put_back() -> Iterator[None]:
-    """Leave torch's process-wide settings as they were found."""
-    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    benchmark = torch.backends.cudnn.benchmark
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(deterministic)
-        torch.backends.cudnn.benchmark = benchmark
-
-
-def _sorted_choices(choices: dict[str, Any]) -> tuple[TrainChoices, MachineChoices, float]:
-    """Keyword arguments into the recipe's tables, checked by the recipe; all faults at once."""
-    tables: dict[str, dict[str, Any]] = {"train": {}, "machine": {}, "keep": {}}
-    for name, value in choices.items():
-        for table, form in (("machine", MachineChoices), ("keep", None)):
-            if (form is not None and name in form.model_fields) or (table == "keep" and name == "checkpoint_seconds"):
-                tables[table][name] = value
-                break
-        else:
-            tables["train"][name] = value
-    recipe = Recipe.of(tables, owner="Trainer")
-    return recipe.train, recipe.machine, recipe.keep.checkpoint_seconds
