@@ -91,7 +91,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_half_file(tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
     assert done.stdout == (
-        f"{path}: cannot be written (File too large). Free some space or choose another folder with --run-dir.\n"
+        f"{path}: cannot be written (File too large). Free some space, or choose another place.\n"
     )
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["checkpoint"]
@@ -101,7 +101,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_half_file(tmp_path):
 def test_the_words_for_a_device_without_space(tmp_path):
     with (
         open("/dev/full", "wb", buffering=0) as full,
-        pytest.raises(BadRun, match=r"No space left on device.*--run-dir"),
+        pytest.raises(BadRun, match=r"No space left on device.*another place"),
         explained(tmp_path),
     ):
         full.write(b"x")

@@ -118,6 +118,7 @@ def test_one_message_and_nothing_lost(
     assert len(said) < 1500
     assert before == {path: path.read_bytes() for path in before}
     assert not list(tmp_path.rglob("*.part"))
+    assert not list(tmp_path.glob("runs/*")), "what was refused leaves no run behind"
 
 
 def test_debug_shows_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ def test_a_folder_that_holds_a_run_is_not_written_over(tmp_path):
 @pytest.mark.parametrize("where", ["path", "root"])
 def test_a_place_where_no_folder_can_be_is_one_clear_line(tmp_path, where):
     (tmp_path / "file").write_text("")
-    with pytest.raises(BadRun, match=r"cannot be written \(Not a directory\).*--run-dir"):
+    with pytest.raises(BadRun, match=r"cannot be written \(Not a directory\).*another place"):
         RunFolder.create("x", **{where: tmp_path / "file" / "runs"})
 
 

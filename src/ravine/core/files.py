@@ -93,9 +93,7 @@ def explained(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         reason = error.strerror or str(error)
-        raise BadRun(
-            f"{path}: cannot be written ({reason}). Free some space or choose another folder with --run-dir."
-        ) from error
+        raise BadRun(f"{path}: cannot be written ({reason}). Free some space, or choose another place.") from error
 
 
 def sync_folder(folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,6 +42,7 @@ from ravine.records.results import (
     PrepareSection,
     Results,
     SplitSection,
+    TestSection,
     TrainSection,
 )
 from ravine.report.page import write_report
@@ -89,6 +91,7 @@ class Job:
         self.results = Results()
         self.findings: list[Finding] = []
         self.model: Model | None = None
+        self._trains = False  # whether there is something worth keeping yet
 
     def run(self) -> tuple[Outcome | None, Status]:
         """Do all of it; the record says how far it came, whatever happens."""
@@ -96,8 +99,11 @@ class Job:
             self._begin()
             outcome = self._steps()
         except BaseException as error:
-            stopped = isinstance(error, KeyboardInterrupt)
-            self._conclude("interrupted" if stopped else "failed", quietly=True)
+            if isinstance(error, RavineError) and not self._trains and not self.resumes:
+                self._withdraw()
+            else:
+                stopped = isinstance(error, KeyboardInterrupt)
+                self._conclude("interrupted" if stopped else "failed", quietly=True)
             raise
         status: Status = "interrupted" if outcome.interrupted else "done"
         self._conclude(status)
@@ -238,6 +244,8 @@ class Job:
                 "name": name,
                 "rows": len(split.train),
                 **recipe.model.model_dump(exclude={"name"}),
+                # the size itself: a later Ravine may size networks otherwise
+                **(dataclasses.asdict(built.size) if built.size is not None else {}),
                 "seed": recipe.seed,
                 "task_kind": task.kind.value,
             },
@@ -250,7 +258,7 @@ class Job:
             save_model(self.folder.model, model)
         if len(split.test):
             test = evaluate(model, raw, split.test, baselines=rivals, seed=recipe.seed)
-            self.keep("test", test.verdict, test=test)
+            self.keep("test", _test_words(test), test=test)
         return outcome
 
     def train(self, trainer: Trainer, train: Any, validate: Any, regularization: list[str]) -> Outcome:
@@ -346,6 +354,7 @@ class Job:
 
     def _say_plan(self, trainer: Trainer) -> None:
         assert trainer.plan is not None
+        self._trains = True
         self.keep("plan", f"{trainer.plan.choice}: {trainer.plan.reason}", plan=trainer.plan)
 
     def _conclude(self, status: Status, *, quietly: bool = False) -> None:
@@ -363,12 +372,17 @@ class Job:
         if not quietly:
             self.show.close(summary(self.folder))
 
+    def _withdraw(self) -> None:
+        """Leave no folder behind when what was asked for cannot be done."""
+        if self.machine.speaks:
+            self.folder.discard()
+
     def _check_same_data(self, fields: tuple[torch.Tensor, ...], target: torch.Tensor) -> None:
         """A resumed run must see the rows it began with: their fingerprint is part of the record."""
         if not self.machine.speaks:
             return
         now = fingerprint((*fields, target))
-        path = self.folder.path / "data.sha256"
+        path = self.folder.data_digest
         if self.resumes and path.exists() and path.read_text(encoding="utf-8").strip() != now:
             raise BadRun(
                 f"{self.folder.path}: the data of this run have changed since it began. "
@@ -412,6 +426,14 @@ def _train_words(section: TrainSection) -> str:
         f"{section.epochs} epochs in {section.seconds:.1f} s ({section.samples_per_second:,.0f} rows/s){best}; "
         f"ended by {section.stopped_by}"
     )
+
+
+def _test_words(section: TestSection) -> str:
+    score = next((score for score in section.scores if score.name == section.metric), None)
+    if score is None or score.value is None:
+        return section.verdict
+    interval = f" (95% interval {score.low:.4g} to {score.high:.4g})" if score.low is not None else ""
+    return f"{score.name} {score.value:.4g}{interval} on {section.rows:,} rows"
 
 
 def _torch_facts(device: torch.device) -> dict[str, Any]:

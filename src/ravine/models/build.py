@@ -27,12 +27,14 @@ class Built:
         module: In training mode, on the CPU, float32. Ravine's own families hold the layer of the
             answer under `head`; `ravine.initialize.find_head` finds it in any network.
         name: "mlp", "convnet", …, or "file.py:function", "timm:NAME".
+        size: How large; None for networks from outside.
         reason: Why this one and this size, for people.
         initialization: What the first weights are, for people.
     """
 
     module: nn.Module
     name: str
+    size: Size | None
     reason: str
     initialization: str
 
@@ -76,7 +78,7 @@ def build(
         torch.manual_seed(seed)
         if is_outside(name):
             module, how = build_outside(name, shape, outputs)
-            return Built(module.train(), name, f"{name}, as asked", how)
+            return Built(module.train(), name, None, f"{name}, as asked", how)
         reason = "as asked"
         if name == "auto":
             name, reason = choose(shape, rows)
@@ -94,7 +96,7 @@ def build(
         initialization = apply(module, activation=activation)
         _start(module)
     layers = f"width {size.width}, depth {size.depth}, dropout {size.dropout:g}"
-    return Built(module.train(), name, f"{reason}; {layers} for {rows:,} rows", initialization)
+    return Built(module.train(), name, size, f"{reason}; {layers} for {rows:,} rows", initialization)
 
 
 def _start(module: nn.Module) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -47,6 +48,11 @@ class RunFolder:
         return self.path / "results.json"
 
     @property
+    def data_digest(self) -> Path:
+        """A digest of the rows that were read: a resumed run must see the same."""
+        return self.path / "data.sha256"
+
+    @property
     def checkpoints(self) -> Path:
         """Snapshots to resume from: the last two and the best."""
         return self.path / "checkpoints"
@@ -88,6 +94,14 @@ class RunFolder:
                 raise
             return cls(candidate)
         raise BadRun(f"{root}: holds a thousand runs named {stem}. Give --run-dir.")
+
+    def discard(self) -> None:
+        """Remove the records of a run that came to nothing, and the folder where nothing else is in it."""
+        records = (self.recipe, self.metrics, self.findings, self.environment, self.results, self.report)
+        for path in (*records, self.data_digest):
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.path.rmdir()
 
     @classmethod
     def open(cls, path: str | os.PathLike[str]) -> RunFolder:

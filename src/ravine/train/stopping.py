@@ -16,6 +16,9 @@ class BestKeeper:
         patience: Epochs without gain before `spent`; None never stops.
         minimum: A gain must exceed this to count.
 
+    On few validation rows many epochs share one accuracy. Among those the one with the lowest
+    loss is the best, though it is no gain and patience runs on.
+
     Source: Prechelt 1998, "Early Stopping - But When?".
     """
 
@@ -23,15 +26,22 @@ class BestKeeper:
     patience: int | None = None
     minimum: float = 0.0
     best: float | None = None
+    best_loss: float | None = None
     best_epoch: int = 0
     epochs_since: int = 0
 
-    def look(self, value: float, epoch: int) -> bool:
-        """Take in the value after `epoch`; True when it is the best so far. NaN is never best."""
+    def look(self, value: float, epoch: int, loss: float | None = None) -> bool:
+        """Take in the value after `epoch`, and the loss that decides a tie; True when it is the best so far.
+
+        NaN is never best.
+        """
         if not math.isnan(value) and (self.best is None or self._gain(value) > self.minimum):
-            self.best, self.best_epoch, self.epochs_since = value, epoch, 0
+            self.best, self.best_loss, self.best_epoch, self.epochs_since = value, loss, epoch, 0
             return True
         self.epochs_since += 1
+        if value == self.best and loss is not None and self.best_loss is not None and loss < self.best_loss:
+            self.best_loss, self.best_epoch = loss, epoch
+            return True
         return False
 
     @property
@@ -41,11 +51,16 @@ class BestKeeper:
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs."""
-        return {"best": self.best, "best_epoch": self.best_epoch, "epochs_since": self.epochs_since}
+        return {
+            "best": self.best,
+            "best_loss": self.best_loss,
+            "best_epoch": self.best_epoch,
+            "epochs_since": self.epochs_since,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off."""
-        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], state["best_epoch"]
         self.epochs_since = state["epochs_since"]
 
     def _gain(self, value: float) -> float:

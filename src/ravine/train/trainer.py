@@ -419,13 +419,13 @@ class Trainer:
     def _judge(self, row: dict[str, Any], epoch: int) -> None:
         """Is this the best so far, and is patience at its end?"""
         watched = self._watched(row)
-        if self.keeper.look(row[watched], epoch):
+        if self.keeper.look(row[watched], epoch, row.get("val_loss")):
             self.best_step = self.step
             self.best_state = {
                 name: value.detach().clone() for name, value in self.evaluated_model.state_dict().items()
             }
             self.events.tell("improved", self)
-        elif self.keeper.spent and not self.stopped_by and self.step < self.total_steps:
+        if self.keeper.spent and not self.stopped_by and self.step < self.total_steps:
             self.stopped_by = f"patience: {watched} did not better for {self.keeper.epochs_since} epochs"
 
     def _watched(self, row: dict[str, Any]) -> str:

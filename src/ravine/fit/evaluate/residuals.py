@@ -46,7 +46,12 @@ def residuals(answers: Answers, half_width: tuple[float, ...] | None, *, seed: i
         rows = np.sort(np.random.default_rng(seed).choice(rows, MOST_POINTS, replace=False))
     truth, predicted = answers.values_true[rows, 0], answers.values[rows, 0]
     finite = np.isfinite(predicted)
-    found = Residuals(truth=truth[finite].tolist(), predicted=predicted[finite].tolist(), log=answers.task.log)
+    found = Residuals(
+        truth=truth[finite].tolist(),
+        predicted=predicted[finite].tolist(),
+        log=answers.task.log,
+        scale=answers.task.std[0] if answers.task.std else 1.0,
+    )
     if half_width is None:
         return found
     error = np.abs(answers.outputs.astype(np.float64) - answers.target.astype(np.float64))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import TYPE_CHECKING
 
 from rich import box
@@ -14,11 +15,12 @@ from rich.table import Table
 from rich.text import Text
 
 from ravine.records.finding import Finding, Severity
-from ravine.train.show.words import duration, number, seconds_left, spark
+from ravine.train.show.words import duration, falls_by_factors, number, seconds_left, spark
 
 if TYPE_CHECKING:
     from ravine.train.trainer import Trainer
 
+_TEXT_AT = 13  # where the text of a summary's line begins
 _COLOURS = {Severity.NOTE: "cyan", Severity.WARNING: "yellow", Severity.ERROR: "red"}
 
 
@@ -48,7 +50,9 @@ class Live:
     def close(self, text: str) -> None:
         """See `Show`."""
         self._stop()
-        self.console.print(Text("\n" + text))
+        self.console.print()
+        for line in text.splitlines():
+            self.console.print(Text("\n".join(_wrapped(line, self.console.width))), soft_wrap=True)
 
     def _draw(self, trainer: Trainer) -> None:
         if self._live is None:
@@ -92,7 +96,10 @@ def training_panel(trainer: Trainer) -> RenderableType:
         for side, colour in (("train", "blue"), ("val", "magenta")):
             key = f"{side}_{name}"
             curve = [epoch_row[key] for epoch_row in trainer.rows if key in epoch_row]
-            cells += [Text(number(name, row.get(key)), style="bold"), Text(spark(curve), style=colour)]
+            cells += [
+                Text(number(name, row.get(key)), style="bold"),
+                Text(spark(curve, log=falls_by_factors(name)), style=colour),
+            ]
         body.add_row(*cells)
     return Panel(Group(head, body, Text(_foot(trainer), style="dim")), border_style="dim", padding=(0, 1))
 
@@ -113,6 +120,12 @@ def _foot(trainer: Trainer) -> str:
         if keeper.patience is not None and keeper.epochs_since:
             parts.append(f"{keeper.epochs_since}/{keeper.patience} epochs without gain")
     return " · ".join(parts)
+
+
+def _wrapped(line: str, width: int) -> list[str]:
+    """A line of the summary in lines of at most `width`, what follows set under where its text begins."""
+    indent = " " * _TEXT_AT if line.startswith("  ") else ""
+    return textwrap.wrap(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False) or [""]
 
 
 def _line(title: Text, text: Text) -> Table:

@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
+_BY_FACTORS = ("loss", "rmse", "mae")
 _SHARES = ("accuracy", "f1", "exact_match")
 
 
@@ -25,13 +26,20 @@ def number(name: str, value: float | None) -> str:
     return f"{value:.4g}"
 
 
-def spark(values: Sequence[float], width: int = 24) -> str:
+def spark(values: Sequence[float], width: int = 24, *, log: bool = False) -> str:
     """A curve in one line of text: the mean of each of `width` stretches, lowest to highest block.
 
-    >>> spark([1, 2, 3, 4])
-    '▁▃▆█'
+    Args:
+        values: The curve; what is not finite is left away.
+        width: Most blocks.
+        log: Draw the logarithm, where all values are positive: a loss falls by factors.
+
+    >>> spark([1, 2, 3, 4]), spark([1, 10, 100, 1000], log=True)
+    ('▁▃▆█', '▁▃▆█')
     """
     finite = [value for value in values if math.isfinite(value)]
+    if log and all(value > 0 for value in finite):
+        finite = [math.log(value) for value in finite]
     if not finite:
         return ""
     if len(finite) > width:
@@ -41,6 +49,15 @@ def spark(values: Sequence[float], width: int = 24) -> str:
     if high == low:
         return _BLOCKS[0] * len(finite)
     return "".join(_BLOCKS[round((value - low) / (high - low) * (len(_BLOCKS) - 1))] for value in finite)
+
+
+def falls_by_factors(name: str) -> bool:
+    """Whether the metric is one that falls towards zero, so that its logarithm shows more.
+
+    >>> falls_by_factors("val_loss"), falls_by_factors("accuracy")
+    (True, False)
+    """
+    return name.endswith(_BY_FACTORS)
 
 
 def duration(seconds: float) -> str:
