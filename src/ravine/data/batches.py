@@ -213,7 +213,7 @@ class LoaderBatches:
                 if replayed is not None and number == passed:
                     replayed()
                 continue
-            window.append(self._parted(loaded))
+            window.append(self.parted(loaded))
             if len(window) == self.pieces or number == self._loader_batches:
                 # The whole window is known before its first piece is weighed: a short last one
                 # counts its own rows, not the rows it might have had.
@@ -222,7 +222,7 @@ class LoaderBatches:
                     yield Batch(inputs, target, rows / rows_of_step, place == len(window))
                 window = []
 
-    def _parted(self, loaded: Any) -> tuple[tuple[Any, ...], Any, int]:
+    def parted(self, loaded: Any) -> tuple[tuple[Any, ...], Any, int]:
         """One loaded batch as (inputs, target, rows), on the device."""
         if not (isinstance(loaded, list | tuple) and len(loaded) >= 2):
             raise BadData(

@@ -38,6 +38,7 @@ class Decision:
     compiled: bool = False
     threads: int = 1
     deterministic: bool = False
+    workers: int = 0  # processes that load batches
     step_seconds: float | None = None  # of forward and backward, as measured
 
     def __str__(self) -> str:
@@ -47,6 +48,8 @@ class Decision:
         if self.compiled:
             words.append("compiled")
         words.append(f"{self.threads} thread{'s' if self.threads != 1 else ''}")
+        if self.workers:
+            words.append(f"{self.workers} loader process{'es' if self.workers != 1 else ''}")
         return ", ".join(words)
 
     def to_json(self) -> dict[str, Any]:

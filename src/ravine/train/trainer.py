@@ -27,16 +27,17 @@ from ravine.records.metrics import MetricsWriter
 from ravine.records.results import PlanSection
 from ravine.train.average import MovingAverage
 from ravine.train.datasets import as_batches
+from ravine.train.decide import decide, planned_steps
 from ravine.train.evaluation import evaluate
 from ravine.train.events import Event, Events
-from ravine.train.guarded import make_deterministic, settings_put_back, users_code
+from ravine.train.guarded import settings_put_back, users_code
 from ravine.train.guess import guessed_metrics
 from ravine.train.interrupt import Interrupt
 from ravine.train.loop import run_epoch
 from ravine.train.machine import Machine
 from ravine.train.metrics import HIGHER_IS_BETTER
 from ravine.train.outcome import Outcome
-from ravine.train.plan import Decision, measured_decision, safe_decision
+from ravine.train.plan import measured_decision
 from ravine.train.randomness import random_state, seed_everything, set_random_state
 from ravine.train.recipe import Recipe
 from ravine.train.safekeeping import Safekeeping
@@ -156,27 +157,21 @@ class Trainer:
             self._safekeeping = Safekeeping(self.folder, self._keep_choices.checkpoint_seconds)
         state = self._safekeeping.newest() if self._safekeeping is not None and self._resume else None
         seed_everything(self.seed + machine.rank)
-        batch_size = choices.batch_size if choices.batch_size != "auto" else DEFAULTS["batch_size"]
-        workers = self.machine_choices.workers
-        shared: dict[str, Any] = {"rank": machine.rank, "world": machine.world, "device": machine.device}
-        shared["workers"] = 0 if workers == "auto" else workers
-        self.batches: Batches = as_batches(
-            train,
-            "training data",
-            batch_size=batch_size,
-            order=choices.order,
-            seed=self.seed,
-            pieces=choices.accumulate,
-            **shared,
-        )
+        self.given = train
+        self.batch_size: int = choices.batch_size if choices.batch_size != "auto" else DEFAULTS["batch_size"]
+        self.batches: Batches = self.training_batches(workers=0)
+        self.model.to(machine.device)
+        epochs = choices.epochs if choices.epochs != "auto" else DEFAULTS["epochs"]
+        self.total_steps = planned_steps(epochs, len(self.batches))
+        self.decision, self.plan = decide(self, state, self.total_steps)
+        if self.decision.workers:
+            self.batches = self.training_batches(self.decision.workers)
         self.validation: Batches | None = None
         if validate is not None:
-            self.validation = as_batches(
-                validate, "validation data", batch_size=4 * batch_size, order="sequential", **shared
+            size, workers = 4 * self.batch_size, self.decision.workers
+            self.validation = self._as_batches(
+                validate, "validation data", batch_size=size, order="sequential", workers=workers
             )
-        self.batch_size: int = batch_size
-        self.model.to(machine.device)
-        self._decide(state)
         self._lay_out_time(state)
         self._prepare_state()
         self._writer = self._opened_writer()
@@ -184,6 +179,24 @@ class Trainer:
             self._safekeeping.restore(self, state)
             if self._writer is not None:
                 self._writer.write({"kind": "resume", "step": self.step})
+
+    def training_batches(self, workers: int) -> Batches:
+        """The training data in batches, loaded by so many processes where they are loaded at all."""
+        choices = self.choices
+        return self._as_batches(
+            self.given,
+            "training data",
+            batch_size=self.batch_size,
+            order=choices.order,
+            seed=self.seed,
+            pieces=choices.accumulate,
+            workers=workers,
+        )
+
+    def _as_batches(self, data: Any, name: str, **choices: Any) -> Batches:
+        assert self.machine is not None
+        machine = self.machine
+        return as_batches(data, name, rank=machine.rank, world=machine.world, device=machine.device, **choices)
 
     def _opened_writer(self) -> MetricsWriter | None:
         assert self.machine is not None
@@ -193,39 +206,9 @@ class Trainer:
             self.folder.path.mkdir(parents=True, exist_ok=True)
         return MetricsWriter(self.folder.metrics)
 
-    def _decide(self, state: dict[str, Any] | None) -> None:
-        """How a step is run here: as before when resuming, else measured."""
-        assert self.machine is not None
-        asked = self.machine_choices
-        threads = asked.threads if asked.threads != "auto" else None
-        if state is not None:
-            self.decision = Decision(**state["decision"])
-            self.plan = PlanSection(mode=asked.plan, choice=str(self.decision), reason="as before the interruption")
-        elif asked.plan == "safe":
-            self.decision, self.plan = safe_decision(threads)
-        else:
-            epochs = self.choices.epochs if self.choices.epochs != "auto" else DEFAULTS["epochs"]
-            kept = random_state()
-            batch = next(iter(self.batches.epoch(0)))
-            with users_code(lambda: "the first batch"):
-                measured = measured_decision(
-                    self.model,
-                    self.loss,
-                    batch,
-                    device=self.machine.device,
-                    steps=math.ceil(epochs * len(self.batches)),
-                    threads=threads,
-                )
-            set_random_state(kept)
-            self.decision, self.plan = self.machine.from_first(measured)
-        if self.decision.deterministic:
-            make_deterministic()
-
     def _lay_out_time(self, state: dict[str, Any] | None) -> None:
         """How many steps there are, and the learning rate at each."""
         choices, per_epoch = self.choices, len(self.batches)
-        epochs = choices.epochs if choices.epochs != "auto" else DEFAULTS["epochs"]
-        self.total_steps = max(math.ceil(epochs * per_epoch), 1)
         if state is not None:
             self.total_steps = state["total_steps"]
         elif choices.minutes is not None:
