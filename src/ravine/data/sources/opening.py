@@ -9,6 +9,7 @@ from typing import Any
 
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadData
+from ravine.core.user_code import call_user, is_spec
 from ravine.data.provided import Provided
 from ravine.data.raw import Raw
 from ravine.data.sources import BUILTINS
@@ -21,7 +22,6 @@ from ravine.data.sources.options import Options
 from ravine.data.sources.pictures import ENDINGS as PICTURES
 from ravine.data.sources.table import ENDINGS as TABLES
 from ravine.data.sources.table import open_table
-from ravine.data.sources.user_code import call_user, is_spec
 
 _REMEDIES = {
     **dict.fromkeys((".xlsx", ".xls", ".ods"), "Save the sheet as CSV."),

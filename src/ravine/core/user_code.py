@@ -15,16 +15,20 @@ from types import ModuleType
 from typing import Any
 
 from ravine.core.catalogue import did_you_mean
-from ravine.core.errors import BadData, UserCodeError
+from ravine.core.errors import BadValue, UserCodeError
 
 
-def call_user(spec: str) -> Any:
+def call_user(spec: str, *offered: Any) -> Any:
     """What `function` in `file.py` returns, for a spec "file.py:function".
 
     The file's folder is on the import path while the file is imported and the function runs.
 
+    Args:
+        spec: File and function.
+        offered: Arguments, of which the function gets as many, from the first, as it takes.
+
     Raises:
-        BadData: No such file or function, or a function that needs arguments.
+        BadValue: No such file or function, or a function that needs other arguments.
         UserCodeError: The file or the function raised; the original is the cause.
     """
     path, name = split_spec(spec)
@@ -32,8 +36,9 @@ def call_user(spec: str) -> Any:
         with _explained(path, f"importing {path.name}"):
             module = _imported(path)
         function = _function(module, path, name)
+        given = _taken(function, offered, f"{path}: {name}()")
         with _explained(path, f"{name}()"):
-            return function()
+            return function(*given)
 
 
 def is_spec(text: str) -> bool:
@@ -51,11 +56,11 @@ def split_spec(spec: str) -> tuple[Path, str]:
     path = Path(file)
     if not path.is_file():
         near = [other.name for other in path.parent.glob("*.py")] if path.parent.is_dir() else []
-        raise BadData(f"{spec}: no file {file!r}.{did_you_mean(path.name, near)}")
+        raise BadValue(f"{spec}: no file {file!r}.{did_you_mean(path.name, near)}")
     if not name:
         functions = _functions(path)
         known = f" {path.name} has: {', '.join(functions)}." if functions else ""
-        raise BadData(f"{spec}: name the function that gives the data: {file}:FUNCTION.{known}")
+        raise BadValue(f"{spec}: name the function: {file}:FUNCTION.{known}")
     return path.resolve(), name
 
 
@@ -80,20 +85,33 @@ def _imported(path: Path) -> ModuleType:
     return module
 
 
-def _function(module: ModuleType, path: Path, name: str) -> Callable[[], Any]:
+def _function(module: ModuleType, path: Path, name: str) -> Callable[..., Any]:
     known = _functions(path)
     function = getattr(module, name, None)
     if function is None:
-        raise BadData(f"{path}: no function {name!r}.{did_you_mean(name, known)} It has: {', '.join(known) or 'none'}.")
+        has = ", ".join(known) or "none"
+        raise BadValue(f"{path}: no function {name!r}.{did_you_mean(name, known)} It has: {has}.")
     if not callable(function):
-        raise BadData(f"{path}: {name!r} must be a function; got {type(function).__name__}.")
-    try:
-        inspect.signature(function).bind()
-    except TypeError as error:
-        raise BadData(f"{path}: {name}() must take no arguments ({error}). Give each a default.") from None
-    except ValueError:  # built in C, without a signature: the call will tell
-        pass
+        raise BadValue(f"{path}: {name!r} must be a function; got {type(function).__name__}.")
     return function  # type: ignore[no-any-return]
+
+
+def _taken(function: Callable[..., Any], offered: tuple[Any, ...], owner: str) -> tuple[Any, ...]:
+    """As many of `offered` as the function takes by place."""
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):  # built in C, without a signature: the call will tell
+        return ()
+    parameters = signature.parameters.values()
+    by_place = sum(p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD) for p in parameters)
+    any_number = any(p.kind is p.VAR_POSITIONAL for p in parameters)
+    given = offered if any_number else offered[:by_place]
+    try:
+        signature.bind(*given)
+    except TypeError as error:
+        most = f"at most {len(offered)} arguments" if offered else "no arguments"
+        raise BadValue(f"{owner} must take {most} ({error}). Give each of the others a default.") from None
+    return given
 
 
 def _functions(path: Path) -> list[str]:
