@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ravine.cli import export, fit, predict, report, resume, runs
+from ravine.cli import explain, export, fit, optimizers, predict, race, report, resume, runs
 from ravine.cli.verb import DebugOption, Group
 
 app = typer.Typer(
@@ -26,6 +26,9 @@ for _verb, _panel, _epilog in (
     (export.export, "Use", export.EXAMPLES),
     (runs.runs, "Look", None),
     (report.report, "Look", None),
+    (optimizers.optimizers, "Learn", optimizers.EXAMPLES),
+    (explain.explain, "Learn", explain.EXAMPLES),
+    (race.race, "Learn", race.EXAMPLES),
 ):
     app.command(rich_help_panel=_panel, epilog=_epilog)(_verb)
 

@@ -71,6 +71,19 @@ def row_order(rows: int, order: Order, seed: int, epoch: int) -> Tensor:
     return torch.randperm(rows, generator=generator)
 
 
+def resident(tensors: Sequence[Tensor], device: torch.device, share: float = 0.25) -> list[Tensor]:
+    """`tensors` on `device`, where they take at most `share` of the memory free there; else as they are.
+
+    Batches are then cut on the device itself, and nothing crosses the bus at a step.
+    """
+    if device.type != "cuda":
+        return list(tensors)
+    free, _ = torch.cuda.mem_get_info(device)
+    if sum(tensor.nbytes for tensor in tensors) > share * free:
+        return list(tensors)
+    return [tensor.to(device) for tensor in tensors]
+
+
 class TensorBatches:
     """Batches cut from tensors that are in memory: one gather a field, no worker, no collation.
 
@@ -132,6 +145,7 @@ class TensorBatches:
         rows = row_order(self.rows, self.order, self.seed, epoch)
         if self.subset is not None:
             rows = self.subset[rows]
+        rows = rows.to(self.target.device)  # once an epoch, so that no step waits for its numbers
         size = self.batch_size
         steps = (rows[first : first + size] for first in range(start * size, len(rows), size))
         if self.pieces == self.world == 1:
@@ -139,9 +153,8 @@ class TensorBatches:
             fields, target, device = self.fields, self.target, self.device
             move = device is not None and device != target.device
             for step in steps:
-                where = step.to(target.device, non_blocking=True)
-                inputs = tuple([field.index_select(0, where) for field in fields])
-                answer = target.index_select(0, where)
+                inputs = tuple([field.index_select(0, step) for field in fields])
+                answer = target.index_select(0, step)
                 if move:
                     inputs = tuple(field.to(device, non_blocking=True) for field in inputs)
                     answer = answer.to(device, non_blocking=True)
@@ -158,9 +171,8 @@ class TensorBatches:
         if len(mine) == 0:
             # Every process must take part in the exchange of gradients: one row of no weight.
             mine, share = piece[:1], 0.0
-        where = mine.to(self.target.device)
-        inputs = tuple(field.index_select(0, where).to(self.device or field.device) for field in self.fields)
-        answer = self.target.index_select(0, where)
+        inputs = tuple(field.index_select(0, mine).to(self.device or field.device) for field in self.fields)
+        answer = self.target.index_select(0, mine)
         return Batch(inputs, answer.to(self.device or answer.device), share, ends_step)
 
 

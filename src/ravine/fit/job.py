@@ -12,7 +12,7 @@ from torch import nn
 from ravine.core.errors import BadRun, BadValue, RavineError
 from ravine.core.files import write_json, write_whole
 from ravine.data.audit import audit
-from ravine.data.batches import TensorBatches
+from ravine.data.batches import TensorBatches, resident
 from ravine.data.infer import infer_task
 from ravine.data.prepare import prepare
 from ravine.data.provided import Provided
@@ -193,10 +193,12 @@ class Job:
             found = baseline_section(rivals, task, seed=recipe.seed)
             self.keep("baselines", _baseline_words(found), baselines=found)
 
+        *fields_near, target_near = resident((*fields, target), self.machine.device)
+
         def part(rows: Any, order: Any, batch_size: int, pieces: int = 1) -> TensorBatches:
             return TensorBatches(
-                fields,
-                target,
+                fields_near,
+                target_near,
                 batch_size=batch_size,
                 order=order,
                 seed=recipe.seed,

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
 from ravine.core.errors import BadData
-from ravine.data.batches import Batches, LoaderBatches, Order, TensorBatches, row_order
+from ravine.data.batches import Batches, LoaderBatches, Order, TensorBatches, resident, row_order
 
 
 class EpochOrder(Sampler[int]):
@@ -62,7 +62,7 @@ def as_batches(
         and len(data) >= 2
         and all(isinstance(part, Tensor | np.ndarray) for part in data)
     ):
-        *fields, target = (torch.as_tensor(part) for part in data)
+        *fields, target = resident([torch.as_tensor(part) for part in data], device)
         return TensorBatches(
             fields,
             target,
