@@ -109,7 +109,9 @@ def main() -> None:
     torch.set_num_threads(given.threads)
     shapes = SMALL if given.small else resnet50_shapes()
     elements = sum(torch.Size(shape).numel() for shape in shapes)
-    print(f"{len(shapes)} tensors, {elements:,} parameters, float32, {given.threads} threads, torch {torch.__version__}")
+    print(
+        f"{len(shapes)} tensors, {elements:,} parameters, float32, {given.threads} threads, torch {torch.__version__}"
+    )
     rules = [rule for rule in given.only.split(",") if rule] or [name for name in ours.OPTIMIZERS if name != "muon"]
     repeat = 100 if given.small else 1
     for rule in rules:
@@ -122,9 +124,7 @@ def main() -> None:
             first[name] = time.perf_counter() - start
             optimizer.step()
         medians = interleaved({name: o.step for name, o in optimizers.items()}, given.rounds, repeat)
-        rate = {
-            name: (3 + 2 * slots_of(optimizers[name])) * 4 * elements / medians[name] / 1e6 for name in optimizers
-        }
+        rate = {name: (3 + 2 * slots_of(optimizers[name])) * 4 * elements / medians[name] / 1e6 for name in optimizers}
         print(f"\n{rule:28}{'ms':>9}{'GB/s':>8}{'of fused Adam':>15}{'times ours':>12}{'first step s':>14}")
         ours_ms = medians[f"ravine {given.engines.split(',')[0]}"]
         for name, ms in medians.items():

@@ -1,0 +1,48 @@
+"""A race as an animation: the picture, step by step."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from ravine.landscape.picture import Picture
+from ravine.landscape.race import Race
+
+WIDTH = 640
+"""Of an animation, in pixels."""
+
+_FRAMES = 60
+_FRAME, _HOLD = 70, 2500  # milliseconds
+_GENTLE = 1.6  # the first steps, which differ most, take more of the frames
+_COLORS = 128
+
+
+def moments(steps: int) -> list[int]:
+    """The steps that get a frame, from 0 to the last.
+
+    >>> moments(4)
+    [0, 1, 2, 3, 4]
+    """
+    frames = min(_FRAMES, steps)
+    return sorted({round(steps * (frame / frames) ** _GENTLE) for frame in range(frames + 1)} | {0, 1, steps})
+
+
+def gif(race: Race) -> bytes:
+    """The animation of a race, as the bytes of a GIF file."""
+    picture = Picture(race, WIDTH)
+    last = picture.drawn(race.steps)
+    palette = last.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
+    shown = moments(race.steps)
+    frames = [picture.drawn(step).quantize(palette=palette, dither=Image.Dither.NONE) for step in shown]
+    held = io.BytesIO()
+    frames[0].save(
+        held,
+        "GIF",
+        save_all=True,
+        append_images=frames[1:],
+        duration=[_FRAME] * (len(frames) - 1) + [_HOLD],
+        loop=0,
+        optimize=True,
+    )
+    return held.getvalue()
