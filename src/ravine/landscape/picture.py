@@ -130,7 +130,7 @@ class Picture:
             y += _ROW
             self._swatch(image, y - 10, ink.stroke(place))
             loss = ink.spelled(lane.loss) if math.isfinite(lane.loss) else "diverged"
-            there = "-" if lane.reached is None else str(lane.reached)
+            there = "never" if lane.reached is None else str(lane.reached)
             words = (self._fitting(lane.label, 30, 380), f"{lane.lr:g}", there, loss)
             for (x, anchor), word in zip(columns, words, strict=True):
                 self._text(image, (x, y), word, 30, ink.INK, anchor)

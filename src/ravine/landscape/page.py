@@ -1,0 +1,232 @@
+"""A race as an interactive page in one file, which needs neither a server nor the internet."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+from importlib import resources
+from typing import Any
+
+from ravine.landscape import ink
+from ravine.landscape.framing import Frame, framed
+from ravine.landscape.race import Lane, Race
+from ravine.landscape.shading import BANDS, bands, contours, losses
+from ravine.report.figure import axis, color, common, plot_text
+from ravine.report.html import Html, h, join, json_script
+
+_GRID = (200, 140)  # points at which the surface is sent to the page
+_DIGITS = 5  # significant, of every coordinate sent
+_MOST_BEADS = 400  # steps; beyond that single steps are not marked
+
+
+def page(race: Race) -> str:
+    """The whole page as text."""
+    from plotly.offline import get_plotlyjs
+
+    script, plotly = _inline(_asset("ravine.landscape", "race.js")), _inline(get_plotlyjs())
+    style = _inline(_asset("ravine.report", "page.css") + _asset("ravine.landscape", "race.css"))
+    title = _title(race)
+    head = join(
+        h("meta", charset="utf-8"),
+        h("meta", http_equiv="Content-Security-Policy", content=_policy(script, plotly)),
+        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        h("meta", name="color-scheme", content="light dark"),
+        h("meta", name="generator", content="Ravine"),
+        h("title", f"{title}: a race · Ravine"),
+        h("link", rel="icon", href="data:,"),
+        h("style", Html(style)),
+    )
+    body = join(
+        h("a", "To the content", href="#content", cls="skip"),
+        h("main", _hero(race, title), *_panels(race), _foot(), id="content", cls="race"),
+        h("script", Html(plotly)),
+        h("script", Html(script)),
+    )
+    return f"<!doctype html>\n{h('html', h('head', head), h('body', body), lang='en')}\n"
+
+
+def _hero(race: Race, title: str) -> Html:
+    x, y = race.start
+    rates = f"each at the best of {race.searched} learning rates" if race.searched else "at learning rates as given"
+    told = f"{len(race.lanes)} optimizers, {race.steps} steps from ({x:g}, {y:g}), {rates}, without noise."
+    return h(
+        "header",
+        h("p", "A race of optimizers", cls="eyebrow"),
+        h("h1", title),
+        h("p", race.surface.about, cls="lede"),
+        h("p", h("code", f"f(x, y) = {race.surface.formula}")),
+        h("p", told, cls="story"),
+        cls="hero",
+    )
+
+
+def _panels(race: Race) -> list[Html]:
+    frame = framed(race)
+    shown = [_lane(lane, frame) for lane in race.lanes]
+    spec = {"map": _map(race, frame), "loss": _loss(race, frame), "lanes": shown, "steps": race.steps}
+    controls = h(
+        "div",
+        h("button", "Play", type="button", id="play", cls="switch"),
+        h("input", type="range", id="step", min="0", max=race.steps, value=race.steps, aria_label="Step"),
+        h("output", f"step {race.steps} of {race.steps}", id="step-words", for_="step"),
+        cls="controls",
+        hidden=True,
+    )
+    paths = h(
+        "section",
+        h("h2", "The paths"),
+        h("div", id="map", cls="plot map", role="img", aria_label=_paths_told(race)),
+        controls,
+        h("noscript", h("p", "The drawings need JavaScript; the table does not.", cls="partial")),
+        json_script(spec, id="race"),
+        cls="panel",
+    )
+    table = h("section", h("h2", "Who got there"), _table(race), cls="panel")
+    curves = h(
+        "section",
+        h("h2", "Loss above the lowest minimum"),
+        h("div", id="loss", cls="plot loss", role="img", aria_label="Loss above the lowest minimum, step by step."),
+        cls="panel",
+    )
+    return [paths, h("div", table, curves, cls="side")]
+
+
+def _map(race: Race, frame: Frame) -> dict[str, Any]:
+    """The surface as plotly traces that stay, and the layout."""
+    left, right, bottom, top = frame.window
+    columns, rows = _GRID
+    # plotly wants the lowest row first
+    heights = bands(losses(race.surface, frame.window, columns, rows)[::-1], contours(race.surface, frame.window))
+    ground = {
+        "type": "contour",
+        "x": [_short(left + (place + 0.5) * (right - left) / columns) for place in range(columns)],
+        "y": [_short(bottom + (place + 0.5) * (top - bottom) / rows) for place in range(rows)],
+        "z": [[round(value, 3) for value in row] for row in heights.tolist()],
+        "colorscale": [[0, color("map-low")], [1, color("map-high")]],
+        "contours": {"start": 0, "end": BANDS, "size": 1, "coloring": "fill"},
+        "line": {"color": color("map-line"), "width": 0.8},
+        "showscale": False,
+        "hoverinfo": "skip",
+    }
+    minima = _marks([list(point) for point in race.surface.minima], "cross-thin", 11, "lowest minimum")
+    start = _marks([list(race.start)], "circle", 11, "start")
+    ends: dict[str, Any] = {"showgrid": False, "zeroline": False, "automargin": False}
+    layout = {
+        **common(),
+        "margin": {"l": 38, "r": 8, "t": 6, "b": 26},  # the style sheet makes room for these beside ten to seven
+        "xaxis": axis(range=[left, right], **ends),
+        "yaxis": axis(range=[bottom, top], **ends),
+    }
+    return {"ground": [ground, minima], "start": start, "layout": layout}
+
+
+def _loss(race: Race, frame: Frame) -> dict[str, Any]:
+    low, high = frame.reach
+    goal = {
+        "type": "line",
+        "xref": "paper",
+        "x0": 0,
+        "x1": 1,
+        "y0": frame.goal,
+        "y1": frame.goal,
+        "line": {"color": color("soft"), "width": 1, "dash": "dash"},
+    }
+    layout = {
+        **common(),
+        "xaxis": axis("step", range=[0, race.steps], zeroline=False),
+        "yaxis": axis(type="log", range=[low, high], exponentformat="power", zeroline=False),
+        "shapes": [goal] if frame.goal > 0 else [],
+    }
+    return {"layout": layout}
+
+
+def _lane(lane: Lane, frame: Frame) -> dict[str, Any]:
+    floor = 10.0 ** frame.reach[0]
+    return {
+        "name": plot_text(lane.label),
+        "x": [_short(x) for x in lane.points[:, 0].tolist()],
+        "y": [_short(y) for y in lane.points[:, 1].tolist()],
+        "gap": [_short(max(gap, floor)) if math.isfinite(gap) else None for gap in frame.gaps(lane)],
+        "beads": frame.steps <= _MOST_BEADS,
+    }
+
+
+def _table(race: Race) -> Html:
+    heads = ("optimizer", "rate", "there at step", "loss at end")
+    head = h("tr", *(h("th", words, scope="col", cls="n" if place else None) for place, words in enumerate(heads)))
+    body = []
+    for place, lane in enumerate(race.lanes):
+        dash = "dash" if ink.stroke(place).dashed else "line"
+        swatch = h("i", cls=f"key-{dash}", style=f"--key:var(--lane-{place % len(ink.LANES)})", aria_hidden="true")
+        box = h("input", type="checkbox", checked=True, data_lane=place)
+        cells = (
+            f"{lane.lr:g}",
+            "never" if lane.reached is None else str(lane.reached),
+            f"{lane.loss:.2g}" if math.isfinite(lane.loss) else "diverged",
+        )
+        name = h("th", h("label", box, swatch, h("span", lane.label), cls="lane"), scope="row")
+        body.append(h("tr", name, *(h("td", cell, cls="n") for cell in cells)))
+    whole = h("table", h("caption", "Who got there"), h("thead", head), h("tbody", *body))
+    told = (
+        f"There is a loss of {ink.spelled(race.target)} or less, {race.tolerance:g} of the start's height above the "
+        "lowest minimum, to the end of the race."
+    )
+    box = h("div", whole, cls="scroll", role="region", aria_label="Who got there", tabindex="0")
+    return join(box, h("p", told, cls="left-out"))
+
+
+def _paths_told(race: Race) -> str:
+    there = [f"{lane.label} in {lane.reached} steps" for lane in race.lanes if lane.reached is not None]
+    return f"Paths over the surface. Reached the lowest minimum: {', '.join(there) or 'none'}."
+
+
+def _marks(points: list[list[float]], symbol: str, size: int, words: str) -> dict[str, Any]:
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [x for x, _ in points],
+        "y": [y for _, y in points],
+        "marker": {
+            "symbol": symbol,
+            "size": size,
+            "color": color("map-ink"),
+            "line": {"color": color("map-ink"), "width": 2.5},
+        },
+        "hovertemplate": f"{words}<br>%{{x:.4g}}, %{{y:.4g}}<extra></extra>",
+    }
+
+
+def _foot() -> Html:
+    from ravine import __version__
+
+    return h("footer", h("p", f"Made by Ravine {__version__}."))
+
+
+def _title(race: Race) -> str:
+    name = race.surface.name.replace("-", " ")
+    return name[:1].upper() + name[1:]
+
+
+def _short(value: float) -> float:
+    return float(f"{value:.{_DIGITS}g}")
+
+
+def _asset(room: str, name: str) -> str:
+    return resources.files(room).joinpath("assets", name).read_text(encoding="utf-8")
+
+
+def _inline(code: str) -> str:
+    """Code for a script or style element: line ends as a browser reads them, nothing that ends the element early."""
+    return code.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
+
+
+def _policy(*scripts: str) -> str:
+    """The page may run these scripts, by their hashes, and fetch nothing."""
+    hashes = " ".join(
+        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" for code in scripts
+    )
+    return (
+        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none';"
+        " form-action 'none'"
+    )
