@@ -6,6 +6,7 @@ from ravine.optim.build import build
 from ravine.optim.classes import CLASSES, OPTIMIZERS
 from ravine.optim.driver import RuleOptimizer
 from ravine.optim.groups import param_groups
+from ravine.optim.newton import Newton
 from ravine.optim.quasi_newton import BFGS, LBFGS
 from ravine.optim.stacked import Stacked
 from ravine.optim.wrapped import SAM, Lookahead
@@ -44,6 +45,7 @@ __all__ = [
     "Lookahead",
     "Muon",
     "NAdam",
+    "Newton",
     "RAdam",
     "RMSprop",
     "RuleOptimizer",

@@ -123,10 +123,11 @@ class WholeModel(Optimizer):
         return self._gathered([p.detach() for p in self._params()])
 
     @torch.no_grad()
-    def _scatter(self, x: Tensor) -> None:
+    def _scatter(self, x: Tensor, *, graph_lives: bool = False) -> None:
+        """Set the parameters; with `graph_lives` so that a graph over them serves again once they are back."""
         at = 0
         for p in self._params():
-            place = _real(p)
+            place = _real(p.data if graph_lives else p)
             place.copy_(x[at : at + place.numel()].view(place.shape))
             at += place.numel()
 
