@@ -61,6 +61,14 @@ class Picture:
             self._text(image, (WIDTH - _MARGIN, 132), f"step {step}", 30, ink.INK, "rs")
         return image
 
+    def map_drawn(self) -> Image.Image:
+        """The map alone, with its axes and the names of the paths, to be put into a text."""
+        image = Image.new("RGB", (self.width, self._px(self.height)), ink.PAPER)
+        self._map_ground(image)
+        self._finely(image, self._map, self._paths, self.race.steps)
+        self._legend(image)
+        return image.crop((0, self._px(_MAP_TOP - 24), self.width, self._px(self._map[3] + 56)))
+
     @property
     def _map(self) -> Box:
         return (_MAP_LEFT, _MAP_TOP, _MAP_LEFT + _MAP_WIDTH, _MAP_TOP + _MAP_HEIGHT)
@@ -86,12 +94,8 @@ class Picture:
     def _ground(self) -> Image.Image:
         """Everything that does not move."""
         image = Image.new("RGB", (self.width, self._px(self.height)), ink.PAPER)
-        left, top, right, bottom = map(self._px, self._map)
-        colors = {"low": ink.LOW, "high": ink.HIGH, "line": ink.CONTOUR}
-        pixels = shaded(self.race.surface, self.frame.window, right - left, bottom - top, **colors)
-        image.paste(Image.fromarray(pixels), (left, top))
+        self._map_ground(image)
         self._heading(image)
-        self._map_axes(image)
         self._table(image)
         self._loss_axes(image)
         return image
@@ -105,7 +109,11 @@ class Picture:
         told = f"{race.steps} steps from ({x:g}, {y:g}), {rates}"
         self._text(image, (_MARGIN, 132), told, 28, ink.SOFT, "ls")
 
-    def _map_axes(self, image: Image.Image) -> None:
+    def _map_ground(self, image: Image.Image) -> None:
+        corner = tuple(map(self._px, self._map))
+        colors = {"low": ink.LOW, "high": ink.HIGH, "line": ink.CONTOUR}
+        size = (corner[2] - corner[0], corner[3] - corner[1])
+        image.paste(Image.fromarray(shaded(self.race.surface, self.frame.window, *size, **colors)), corner[:2])
         left, top, right, bottom = self._map
         for value in self.frame.x_ticks:
             x = self._at((value, 0.0))[0]
@@ -120,6 +128,35 @@ class Picture:
         for a, b in (((left, top), (left, bottom)), ((right, top), (right, bottom))):
             self._line(image, a, b, ink.SOFT)
 
+    def _legend(self, image: Image.Image) -> None:
+        """Names of the paths, in the corner of the map where the least happens."""
+        widest = max(ink.font(self._px(30)).getlength(lane.label) for lane in self.race.lanes) * WIDTH / self.width
+        left, top, right, bottom = self._quiet(96 + widest, _ROW * len(self.race.lanes) + 12)
+        box = [self._px(edge) for edge in (left, top, right, bottom)]
+        ImageDraw.Draw(image).rounded_rectangle(box, self._px(12), fill=ink.PAPER, outline=ink.RULE)
+        x, y = left + 12, top + 8
+        for place, lane in enumerate(self.race.lanes):
+            self._swatch(image, x, y + _ROW * (place + 0.5), ink.stroke(place))
+            self._text(image, (x + 72, y + _ROW * (place + 0.5)), lane.label, 30, ink.INK, "lm")
+
+    def _quiet(self, width: float, height: float) -> Box:
+        """The box of this size, in a corner of the map, that hides the fewest points of paths and no minimum."""
+        left, top, right, bottom = self._map
+        corners = [(x, y) for y in (bottom - 12 - height, top + 12) for x in (left + 12, right - 12 - width)]
+        points = [self._at(point) for lane in self.race.lanes for point in lane.points.tolist()]
+        marks = [self._at(point) for point in (*self.race.surface.minima, self.race.start)]
+
+        def hidden(corner: tuple[float, float]) -> int:
+            x, y = corner
+            return sum(
+                weight * (x - 14 <= at[0] <= x + width + 14 and y - 14 <= at[1] <= y + height + 14)
+                for weight, group in ((1, points), (10_000, marks))
+                for at in group
+            )
+
+        x, y = min(corners, key=hidden)
+        return x, y, x + width, y + height
+
     def _table(self, image: Image.Image) -> None:
         columns = ((_MARGIN + 76, "ls"), (600, "rs"), (780, "rs"), (WIDTH - _MARGIN, "rs"))
         y = self._table_top + 34
@@ -128,18 +165,18 @@ class Picture:
         self._line(image, (_MARGIN, y + 14), (WIDTH - _MARGIN, y + 14), ink.RULE)
         for place, lane in enumerate(self.race.lanes):
             y += _ROW
-            self._swatch(image, y - 10, ink.stroke(place))
+            self._swatch(image, _MARGIN, y - 10, ink.stroke(place))
             loss = ink.spelled(lane.loss) if math.isfinite(lane.loss) else "diverged"
             there = "never" if lane.reached is None else str(lane.reached)
             words = (self._fitting(lane.label, 30, 380), f"{lane.lr:g}", there, loss)
             for (x, anchor), word in zip(columns, words, strict=True):
                 self._text(image, (x, y), word, 30, ink.INK, anchor)
 
-    def _swatch(self, image: Image.Image, y: float, stroke: ink.Stroke) -> None:
+    def _swatch(self, image: Image.Image, x: float, y: float, stroke: ink.Stroke) -> None:
         def draw(pen: Any, _: int) -> None:
-            self._path(pen, [(_MARGIN, y), (_MARGIN + 56, y)], stroke, 7, (0, 0, WIDTH, self.height))
+            self._path(pen, [(x, y), (x + 56, y)], stroke, 7, (0, 0, WIDTH, self.height))
 
-        self._finely(image, (_MARGIN, y - 8, _MARGIN + 56, y + 8), draw, 0)
+        self._finely(image, (x, y - 8, x + 56, y + 8), draw, 0)
 
     def _loss_axes(self, image: Image.Image) -> None:
         left, top, right, bottom = self._losses
@@ -283,8 +320,17 @@ class _Pen:
 
 def png(race: Race) -> bytes:
     """The picture of a race, as the bytes of a PNG file."""
+    return _bytes(Picture(race).drawn())
+
+
+def map_png(race: Race, width: int = WIDTH) -> bytes:
+    """The map of a race alone, as the bytes of a PNG file; few colours, since a page may show many."""
+    return _bytes(Picture(race, width).map_drawn().quantize(128, dither=Image.Dither.NONE))
+
+
+def _bytes(image: Image.Image) -> bytes:
     held = io.BytesIO()
-    Picture(race).drawn().save(held, "PNG", optimize=True)
+    image.save(held, "PNG", optimize=True)
     return held.getvalue()
 
 
