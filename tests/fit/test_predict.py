@@ -77,6 +77,14 @@ def test_columns_in_another_order_and_one_too_many(run, flower_rows, tmp_path):
     assert pl.read_csv(tmp_path / "out.csv")["prediction"].to_list() == expected.labels[rows].tolist()
 
 
+def test_a_model_predicts_from_whatever_holds_the_rows(finished, flower_rows, tmp_path):
+    frame, expected, rows = flower_rows
+    frame.write_csv(tmp_path / "new.csv")
+    model = finished("flowers").model
+    for data in (tmp_path / "new.csv", str(tmp_path / "new.csv"), frame):
+        np.testing.assert_allclose(model.predict(data).probabilities, expected.probabilities[rows], atol=1e-6)
+
+
 @pytest.mark.parametrize("called", ["kind", "answer"])
 def test_answers_in_the_source_are_compared(run, flower_rows, tmp_path, called):
     frame, expected, rows = flower_rows

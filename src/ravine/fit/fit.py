@@ -57,9 +57,7 @@ class Run:
 
     def predict(self, data: Any) -> Predictions:
         """Answers for raw rows; `data` as `ravine.fit` takes it, the target not needed."""
-        from ravine.fit.predict import open_rows
-
-        return self.model.predict(open_rows(self.model, data))
+        return self.model.predict(data)
 
 
 def fit(

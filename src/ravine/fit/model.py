@@ -84,19 +84,22 @@ class Model:
         return self.task.classes
 
     def predict(
-        self, data: Raw | Inputs, *, batch_size: int | None = None, device: str | torch.device | None = None
+        self, data: Any, *, batch_size: int | None = None, device: str | torch.device | None = None
     ) -> Predictions:
         """Answers for raw rows: a table, pictures or arrays like those the model was trained on.
 
         Args:
-            data: The rows; targets, if any, are not looked at.
+            data: The rows, as `ravine.fit` takes data: a file, a folder, a DataFrame, arrays; targets,
+                if any, are not looked at.
             batch_size: Rows at a time; chosen from their size when not given.
             device: Where to compute; where the weights are when not given.
 
         Raises:
             BadData: No rows, other columns or sizes than the model knows.
         """
-        return self.read(self.outputs(data, batch_size=batch_size, device=device))
+        from ravine.fit.predict import open_rows
+
+        return self.read(self.outputs(open_rows(self, data), batch_size=batch_size, device=device))
 
     def outputs(
         self,
