@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any
 
 from mkdocs.structure.files import File
+
 from reference import table
 
 FOLDER = "optimizers"

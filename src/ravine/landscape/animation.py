@@ -6,6 +6,7 @@ import io
 
 from PIL import Image
 
+from ravine.landscape import ink
 from ravine.landscape.picture import Picture
 from ravine.landscape.race import Race
 
@@ -15,7 +16,7 @@ WIDTH = 640
 _FRAMES = 60
 _FRAME, _HOLD = 70, 2500  # milliseconds
 _GENTLE = 1.6  # the first steps, which differ most, take more of the frames
-_COLORS = 128
+_COLORS = 160
 
 
 def moments(steps: int) -> list[int]:
@@ -31,8 +32,7 @@ def moments(steps: int) -> list[int]:
 def gif(race: Race) -> bytes:
     """The animation of a race, as the bytes of a GIF file."""
     picture = Picture(race, WIDTH)
-    last = picture.drawn(race.steps)
-    palette = last.quantize(_COLORS, method=Image.Quantize.MEDIANCUT)
+    palette = _palette(picture.drawn(race.steps))
     shown = moments(race.steps)
     frames = [picture.drawn(step).quantize(palette=palette, dither=Image.Dither.NONE) for step in shown]
     held = io.BytesIO()
@@ -46,3 +46,12 @@ def gif(race: Race) -> bytes:
         optimize=True,
     )
     return held.getvalue()
+
+
+def _palette(image: Image.Image) -> Image.Image:
+    """The colours of the inks as they are, and the others of `image` as nearly as may be."""
+    exact = (ink.PAPER, ink.INK, ink.SOFT, *ink.LANES)
+    others = image.quantize(_COLORS - len(exact), method=Image.Quantize.MEDIANCUT).getpalette() or []
+    made = Image.new("P", (1, 1))
+    made.putpalette([*(value for color in exact for value in color), *others])
+    return made

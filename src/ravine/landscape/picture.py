@@ -110,11 +110,12 @@ class Picture:
         self._text(image, (_MARGIN, 132), told, 28, ink.SOFT, "ls")
 
     def _map_ground(self, image: Image.Image) -> None:
-        corner = tuple(map(self._px, self._map))
-        colors = {"low": ink.LOW, "high": ink.HIGH, "line": ink.CONTOUR}
-        size = (corner[2] - corner[0], corner[3] - corner[1])
-        image.paste(Image.fromarray(shaded(self.race.surface, self.frame.window, *size, **colors)), corner[:2])
         left, top, right, bottom = self._map
+        at, columns = (self._px(left), self._px(top)), self._px(right) - self._px(left)
+        rows = self._px(bottom) - self._px(top)
+        window = self.frame.window
+        pixels = shaded(self.race.surface, window, columns, rows, low=ink.LOW, high=ink.HIGH, line=ink.CONTOUR)
+        image.paste(Image.fromarray(pixels), at)
         for value in self.frame.x_ticks:
             x = self._at((value, 0.0))[0]
             self._line(image, (x, bottom), (x, bottom + 8), ink.SOFT)
@@ -324,8 +325,8 @@ def png(race: Race) -> bytes:
 
 
 def map_png(race: Race, width: int = WIDTH) -> bytes:
-    """The map of a race alone, as the bytes of a PNG file; few colours, since a page may show many."""
-    return _bytes(Picture(race, width).map_drawn().quantize(128, dither=Image.Dither.NONE))
+    """The map of a race alone, as the bytes of a PNG file."""
+    return _bytes(Picture(race, width).map_drawn())
 
 
 def _bytes(image: Image.Image) -> bytes:

@@ -220,7 +220,7 @@ SURFACES: Catalogue[Surface] = Catalogue(
             function=himmelblau,
             formula="(x² + y - 11)² + (x + y² - 7)²",
             about="Four equal minima around one hill: which of them is reached depends on the rule.",
-            start=(-0.5, -0.5),
+            start=(0.1, -4.0),
             minima=(
                 (3.0, 2.0),
                 (-2.805118086952745, 3.131312518250573),
