@@ -241,3 +241,17 @@ def test_one_cut_of_shares_agrees_with_scikit_learns():
     split = split_rows(raw_of(targets), task_of(targets), val=0.2, test=0.2, seed=0)
     _, theirs = next(StratifiedShuffleSplit(test_size=20, random_state=0).split(targets, targets))
     assert np.bincount(targets[split.test]).tolist() == np.bincount(targets[theirs]).tolist() == [14, 5, 1]
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"), [(100, 15), (1797, 270), (33_000, 4950), (53_940, 5000), (200_000, 5000)]
+)
+def test_validation_rows_are_a_share_up_to_what_is_enough(rows, expected):
+    split = split_rows(raw_of(np.arange(rows) % 2), task_of([0, 1]), val="auto", test=0.2, seed=0)
+    assert len(split.val) == expected
+
+
+def test_published_parts_give_validation_rows_from_their_training_rows():
+    parts = np.array(["train"] * 60_000 + ["test"] * 10_000)
+    split = split_rows(raw_of(np.arange(70_000) % 2, parts=parts), task_of([0, 1]), val="auto", test=0.2, seed=0)
+    assert (len(split.train), len(split.val), len(split.test)) == (55_000, 5_000, 10_000)

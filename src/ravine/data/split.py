@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +32,22 @@ class Split:
     how: str
 
 
+VALIDATION = 0.15
+"""Share of the rows for validation where none is asked for."""
+
+MOST_VALIDATION = 5_000
+"""Rows for validation where no share is asked for: more would tell epochs apart no better, and teach nothing."""
+
+
 def split_rows(
-    raw: Raw, task: Task, *, val: float, test: float, folds: int | None = None, fold: int = 0, seed: int
+    raw: Raw,
+    task: Task,
+    *,
+    val: float | Literal["auto"],
+    test: float,
+    folds: int | None = None,
+    fold: int = 0,
+    seed: int,
 ) -> Split:
     """Divide the rows of `raw`; the same arguments give the same rows on every machine.
 
@@ -44,7 +58,7 @@ def split_rows(
     Args:
         raw: The data set.
         task: What is learned: says what to stratify by.
-        val: Share of the rows for validation, in (0, 1).
+        val: Share of the rows for validation, in (0, 1); "auto" for 15%, at most 5,000 rows.
         test: Share of the rows for the test, in [0, 1).
         folds: Test on one of so many equal folds instead of on `test`.
         fold: Which fold, counted from 0.
@@ -57,6 +71,7 @@ def split_rows(
         BadValue: Shares or folds out of bounds, or choices that exclude each other.
         BadData: Too few rows, groups or moments for three parts.
     """
+    val = validation_share(val, len(raw) if raw.parts is None else int((raw.parts == "train").sum()))
     _SHARE.check("split", "val", val)
     _SHARE_OR_NONE.check("split", "test", test)
     if folds is None and val + test >= 1:
@@ -75,6 +90,15 @@ def split_rows(
     sizes = _sizes(len(raw), {"val": val, "test": test}, len(raw), raw.name)
     parts, how = draw.cut(everything, sizes["val"], sizes["test"])
     return Split(*parts, how)
+
+
+def validation_share(asked: float | Literal["auto"], rows: int) -> float:
+    """The share of `rows` for validation: what is asked for, or for "auto" enough and no more.
+
+    >>> validation_share("auto", 1000), validation_share("auto", 50_000), validation_share(0.3, 50_000)
+    (0.15, 0.1, 0.3)
+    """
+    return min(VALIDATION, MOST_VALIDATION / max(rows, 1)) if asked == "auto" else asked
 
 
 class _Draw:

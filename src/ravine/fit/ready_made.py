@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -14,6 +14,7 @@ from ravine.core.errors import BadData
 from ravine.core.files import write_whole
 from ravine.core.shapes import InputShape
 from ravine.data.provided import Provided
+from ravine.data.split import validation_share
 from ravine.data.task import Kind, Task
 from ravine.fit.evaluate.answers import Answers
 from ravine.fit.evaluate.calibration import calibration
@@ -102,7 +103,7 @@ def train_ready_made(job: Job, provided: Provided) -> Outcome:
     return outcome
 
 
-def _with_validation(provided: Provided, share: float, seed: int) -> tuple[Any, Any, str]:
+def _with_validation(provided: Provided, asked: float | Literal["auto"], seed: int) -> tuple[Any, Any, str]:
     """Training and validation data; a part of the training set where no validation came with it."""
     train, val = provided.train, provided.val
     if val is not None:
@@ -110,7 +111,7 @@ def _with_validation(provided: Provided, share: float, seed: int) -> tuple[Any, 
     if isinstance(train, DataLoader) or not isinstance(train, Dataset) or not hasattr(train, "__len__"):
         return train, None, "as given; no validation set, so nothing tells when to stop"
     rows = len(train)
-    held = max(1, round(share * rows))
+    held = max(1, round(validation_share(asked, rows) * rows))
     if rows - held < 1:
         raise BadData(f"{provided.name}: {rows} rows are too few to hold some back for validation.")
     kept, out = random_split(train, [rows - held, held], generator=torch.Generator().manual_seed(seed))

@@ -40,7 +40,9 @@ class DataChoices(Choices):
 class SplitChoices(Choices):
     """How rows are divided."""
 
-    val: float = Field(0.15, gt=0, lt=1, description="share of the rows")
+    val: Annotated[float, Field(gt=0, lt=1)] | Auto = Field(
+        "auto", description="share of the rows; auto is 15%, at most 5,000 rows"
+    )
     test: float = Field(0.2, ge=0, lt=1, description="share of the rows, touched once at the end")
     folds: int | None = Field(None, ge=2, description="test on one of so many folds instead")
     fold: int = Field(0, ge=0, description="which fold, counted from 0")
