@@ -9,6 +9,8 @@ from ravine.optim.groups import param_groups
 from ravine.optim.newton import Newton
 from ravine.optim.quasi_newton import BFGS, LBFGS
 from ravine.optim.stacked import Stacked
+from ravine.optim.switch import SwitchTo
+from ravine.optim.switch_when import Plateau, Swats
 from ravine.optim.wrapped import SAM, Lookahead
 
 SGD = CLASSES["SGD"]
@@ -46,11 +48,14 @@ __all__ = [
     "Muon",
     "NAdam",
     "Newton",
+    "Plateau",
     "RAdam",
     "RMSprop",
     "RuleOptimizer",
     "ScheduleFree",
     "Stacked",
+    "Swats",
+    "SwitchTo",
     "build",
     "param_groups",
 ]
