@@ -313,3 +313,19 @@ def test_a_hessian_that_is_not_finite_is_refused():
     p = start(0.0)
     with pytest.raises(RavineError, match="the Hessian must be finite"):
         Newton([p]).step(lambda: (p.abs() ** 1.5).sum() + p.sum())
+
+
+@METHODS
+def test_attention_is_differentiated_twice_by_its_plain_kernel(method):
+    torch.manual_seed(0)
+    model = nn.MultiheadAttention(4, 2, batch_first=True)
+    x = torch.randn(3, 5, 4)
+    optimizer = Newton(model.parameters(), method=method)
+
+    def loss():
+        return model(x, x, x, need_weights=False)[0].square().mean()
+
+    with pytest.raises(RavineError, match="has no second derivative.*SDPBackend.MATH"):
+        optimizer.step(loss)
+    with torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH):
+        assert optimizer.step(loss) > optimizer.step(loss)

@@ -22,13 +22,24 @@ def test_the_first_of_the_highest_is_best_and_patience_counts_from_it(values, pa
     assert keeper.spent == (len(values) - keeper.best_epoch >= patience)
 
 
-def test_among_equals_the_lowest_loss_is_best_and_patience_runs_on():
+def test_among_equals_the_lowest_loss_is_best():
     keeper = BestKeeper(higher_is_better=True, patience=3)
     seen = [keeper.look(0.9, epoch, loss) for epoch, loss in enumerate([0.5, 0.6, 0.4, 0.45], 1)]
     assert seen == [True, False, True, False]
-    assert (keeper.best_epoch, keeper.epochs_since, keeper.spent) == (3, 3, True)
+    assert (keeper.best_epoch, keeper.epochs_since) == (3, 1)
     assert keeper.look(0.91, 5, 0.9)
     assert (keeper.best_epoch, keeper.best_loss, keeper.epochs_since) == (5, 0.9, 0)
+
+
+def test_patience_ends_when_neither_the_metric_nor_the_loss_gains():
+    keeper = BestKeeper(higher_is_better=True, patience=2)
+    keeper.look(0.9, 1, 0.5)
+    keeper.look(0.8, 2, 0.4)  # a lower loss: worth waiting for, though not the best epoch
+    assert (keeper.best_epoch, keeper.epochs_since) == (1, 0)
+    keeper.look(0.8, 3, 0.45)
+    assert not keeper.spent
+    keeper.look(0.8, 4, 0.41)  # lower than the last, not than the lowest
+    assert keeper.spent
 
 
 def test_a_keeper_takes_up_where_another_left_off():

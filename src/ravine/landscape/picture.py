@@ -66,8 +66,8 @@ class Picture:
         image = Image.new("RGB", (self.width, self._px(self.height)), ink.PAPER)
         self._map_ground(image)
         self._finely(image, self._map, self._paths, self.race.steps)
-        self._legend(image)
-        return image.crop((0, self._px(_MAP_TOP - 24), self.width, self._px(self._map[3] + 56)))
+        end = self._legend(image)
+        return image.crop((0, self._px(_MAP_TOP - 24), self.width, self._px(end)))
 
     @property
     def _map(self) -> Box:
@@ -129,34 +129,17 @@ class Picture:
         for a, b in (((left, top), (left, bottom)), ((right, top), (right, bottom))):
             self._line(image, a, b, ink.SOFT)
 
-    def _legend(self, image: Image.Image) -> None:
-        """Names of the paths, in the corner of the map where the least happens."""
-        widest = max(ink.font(self._px(30)).getlength(lane.label) for lane in self.race.lanes) * WIDTH / self.width
-        left, top, right, bottom = self._quiet(96 + widest, _ROW * len(self.race.lanes) + 12)
-        box = [self._px(edge) for edge in (left, top, right, bottom)]
-        ImageDraw.Draw(image).rounded_rectangle(box, self._px(12), fill=ink.PAPER, outline=ink.RULE)
-        x, y = left + 12, top + 8
+    def _legend(self, image: Image.Image) -> float:
+        """Names of the paths below the map, in as many rows as they need; returns where they end."""
+        x, y = float(_MAP_LEFT), self._map[3] + 92
         for place, lane in enumerate(self.race.lanes):
-            self._swatch(image, x, y + _ROW * (place + 0.5), ink.stroke(place))
-            self._text(image, (x + 72, y + _ROW * (place + 0.5)), lane.label, 30, ink.INK, "lm")
-
-    def _quiet(self, width: float, height: float) -> Box:
-        """The box of this size, in a corner of the map, that hides the fewest points of paths and no minimum."""
-        left, top, right, bottom = self._map
-        corners = [(x, y) for y in (bottom - 12 - height, top + 12) for x in (left + 12, right - 12 - width)]
-        points = [self._at(point) for lane in self.race.lanes for point in lane.points.tolist()]
-        marks = [self._at(point) for point in (*self.race.surface.minima, self.race.start)]
-
-        def hidden(corner: tuple[float, float]) -> int:
-            x, y = corner
-            return sum(
-                weight * (x - 14 <= at[0] <= x + width + 14 and y - 14 <= at[1] <= y + height + 14)
-                for weight, group in ((1, points), (10_000, marks))
-                for at in group
-            )
-
-        x, y = min(corners, key=hidden)
-        return x, y, x + width, y + height
+            wide = 72 + ink.font(self._px(30)).getlength(lane.label) * WIDTH / self.width
+            if x > _MAP_LEFT and x + wide > WIDTH - _MARGIN:
+                x, y = float(_MAP_LEFT), y + _ROW
+            self._swatch(image, x, y, ink.stroke(place))
+            self._text(image, (x + 72, y), lane.label, 30, ink.INK, "lm")
+            x += wide + 44
+        return y + 36
 
     def _table(self, image: Image.Image) -> None:
         columns = ((_MARGIN + 76, "ls"), (600, "rs"), (780, "rs"), (WIDTH - _MARGIN, "rs"))

@@ -125,7 +125,7 @@ def styblinski_tang(x: Tensor, y: Tensor) -> Tensor:
     return (x**4 - 16 * x**2 + 5 * x + y**4 - 16 * y**2 + 5 * y) / 2
 
 
-_LOW = -1.0354780963500536  # the lower root of 4x³ − 4x + 3/10
+_LOW = -1.0355787140888537  # the lower root of 4x³ − 4x + 3/10
 _TANG = -2.9035340277711772  # the lowest root of 4x³ − 32x + 5
 
 SURFACES: Catalogue[Surface] = Catalogue(

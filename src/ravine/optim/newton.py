@@ -181,7 +181,15 @@ class Newton(WholeModel):
         if not graph.requires_grad:
             return torch.zeros_like(v)
         params = self._params()
-        found = torch.autograd.grad(graph, params, v, retain_graph=True, allow_unused=True, materialize_grads=True)
+        try:
+            found = torch.autograd.grad(graph, params, v, retain_graph=True, allow_unused=True, materialize_grads=True)
+        except RuntimeError as error:
+            if "is not implemented" not in str(error):
+                raise
+            raise BadValue(
+                f"newton: an operation of the model has no second derivative: {error}. For attention compute the loss "
+                "under torch.nn.attention.sdpa_kernel(torch.nn.attention.SDPBackend.MATH)."
+            ) from error
         return self._gathered(list(found))
 
     def _hessian(self, graph: Tensor) -> Tensor:

@@ -16,8 +16,9 @@ class BestKeeper:
         patience: Epochs without gain before `spent`; None never stops.
         minimum: A gain must exceed this to count.
 
-    On few validation rows many epochs share one accuracy. Among those the one with the lowest
-    loss is the best, though it is no gain and patience runs on.
+    On few validation rows many epochs share one accuracy, and it stands still long before the
+    network does. So a loss lower than all before renews patience too, and among epochs of the
+    same best value the one with the lowest loss is the best.
 
     Source: Prechelt 1998, "Early Stopping - But When?".
     """
@@ -26,7 +27,8 @@ class BestKeeper:
     patience: int | None = None
     minimum: float = 0.0
     best: float | None = None
-    best_loss: float | None = None
+    best_loss: float | None = None  # at the best epoch
+    lowest_loss: float = math.inf  # at any
     best_epoch: int = 0
     epochs_since: int = 0
 
@@ -37,8 +39,11 @@ class BestKeeper:
         """
         if not math.isnan(value) and (self.best is None or self._gain(value) > self.minimum):
             self.best, self.best_loss, self.best_epoch, self.epochs_since = value, loss, epoch, 0
+            self.lowest_loss = min(self.lowest_loss, loss if loss is not None else math.inf)
             return True
         self.epochs_since += 1
+        if loss is not None and loss < self.lowest_loss:
+            self.lowest_loss, self.epochs_since = loss, 0
         if value == self.best and loss is not None and self.best_loss is not None and loss < self.best_loss:
             self.best_loss, self.best_epoch = loss, epoch
             return True
@@ -54,6 +59,7 @@ class BestKeeper:
         return {
             "best": self.best,
             "best_loss": self.best_loss,
+            "lowest_loss": self.lowest_loss if math.isfinite(self.lowest_loss) else None,
             "best_epoch": self.best_epoch,
             "epochs_since": self.epochs_since,
         }
@@ -62,6 +68,7 @@ class BestKeeper:
         """Take up where `state_dict` left off."""
         self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], state["best_epoch"]
         self.epochs_since = state["epochs_since"]
+        self.lowest_loss = math.inf if state["lowest_loss"] is None else state["lowest_loss"]
 
     def _gain(self, value: float) -> float:
         assert self.best is not None

@@ -409,7 +409,8 @@ class Trainer:
             }
             self.events.tell("improved", self)
         if self.keeper.spent and not self.stopped_by and self.step < self.total_steps:
-            self.stopped_by = f"patience: {watched} did not better for {self.keeper.epochs_since} epochs"
+            what = f"{watched} did not" if watched == "val_loss" else f"neither {watched} nor val_loss did"
+            self.stopped_by = f"patience: {what} better for {self.keeper.epochs_since} epochs"
 
     def _watched(self, row: dict[str, Any]) -> str:
         """The name of the watched number; found out once, at the first epoch's end."""
