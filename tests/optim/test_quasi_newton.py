@@ -67,6 +67,41 @@ def test_scipys_minimum_is_reached_in_no_more_evaluations(function, made, method
     assert optimizer.evaluations <= 1.2 * theirs.nfev
 
 
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    ("made", "method", "options"),
+    [(BFGS, "BFGS", {"gtol": 1e-5}), (LBFGS, "L-BFGS-B", {"gtol": 1e-5, "ftol": 0.0})],
+)
+def test_other_starts_cost_no_more(seed, made, method, options, scipys):
+    """Over all functions with a minimum in every direction; SciPy may give up where rounding hides the last digits."""
+    ours = theirs = 0
+    for function in FUNCTIONS:
+        if function.name == "beale":  # falls forever along a valley
+            continue
+        generator = torch.Generator().manual_seed(seed)
+        p = (function.first() + torch.randn(len(function.start), generator=generator)).detach().requires_grad_()
+        found = scipys(function.of, p, method, **options)
+        optimizer = made([p], **PRECISE)
+        minimize(optimizer, p, function.of)
+        assert optimizer.converged, function.name
+        assert function.of(p).item() <= found.fun + 1e-6 * (1 + abs(found.fun))
+        ours += optimizer.evaluations
+        theirs += found.nfev
+    assert ours <= 1.1 * theirs
+
+
+@BOTH
+def test_rounding_of_the_loss_at_the_minimum_costs_no_search(made):
+    """Around Goldstein and Price's 84 losses are differences of large numbers: their last digits are wrong."""
+    function = next(f for f in FUNCTIONS if f.name == "goldstein-price")
+    p = start(1.4, 0.1)
+    optimizer = made([p], **PRECISE)
+    minimize(optimizer, p, function.of)
+    assert optimizer.converged
+    assert optimizer.restarts == 0
+    assert optimizer.evaluations <= 30
+
+
 @BOTH
 def test_groups_and_shapes_do_not_matter(made):
     whole = start(*[-1.2, 1.0] * 3)

@@ -25,8 +25,9 @@ def moments(steps: int) -> list[int]:
     >>> moments(4)
     [0, 1, 2, 3, 4]
     """
-    frames = min(_FRAMES, steps)
-    return sorted({round(steps * (frame / frames) ** _GENTLE) for frame in range(frames + 1)} | {0, 1, steps})
+    if steps <= _FRAMES:
+        return list(range(steps + 1))
+    return sorted({round(steps * (frame / _FRAMES) ** _GENTLE) for frame in range(_FRAMES + 1)} | {1})
 
 
 def gif(race: Race) -> bytes:

@@ -18,6 +18,7 @@ from ravine.report.html import Html, h, join, json_script
 _GRID = (200, 140)  # points at which the surface is sent to the page
 _DIGITS = 5  # significant, of every coordinate sent
 _MOST_BEADS = 400  # steps; beyond that single steps are not marked
+_FAR = 1e6  # windows away: a browser cannot draw numbers of any size
 
 
 def page(race: Race) -> str:
@@ -142,12 +143,14 @@ def _loss(race: Race, frame: Frame) -> dict[str, Any]:
 
 
 def _lane(lane: Lane, frame: Frame) -> dict[str, Any]:
-    floor = 10.0 ** frame.reach[0]
+    floor, ceiling = 10.0 ** frame.reach[0], 10.0 ** (frame.reach[1] + 6)
+    far = _FAR * (frame.window[1] - frame.window[0])
+    places = [(x, y) if max(abs(x), abs(y)) < far else (None, None) for x, y in lane.points.tolist()]
     return {
         "name": plot_text(lane.label),
-        "x": [_short(x) for x in lane.points[:, 0].tolist()],
-        "y": [_short(y) for y in lane.points[:, 1].tolist()],
-        "gap": [_short(max(gap, floor)) if math.isfinite(gap) else None for gap in frame.gaps(lane)],
+        "x": [_short(x) for x, _ in places],
+        "y": [_short(y) for _, y in places],
+        "gap": [_short(min(max(gap, floor), ceiling)) if math.isfinite(gap) else None for gap in frame.gaps(lane)],
         "beads": frame.steps <= _MOST_BEADS,
     }
 
@@ -208,8 +211,8 @@ def _title(race: Race) -> str:
     return name[:1].upper() + name[1:]
 
 
-def _short(value: float) -> float:
-    return float(f"{value:.{_DIGITS}g}")
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.{_DIGITS}g}")
 
 
 def _asset(room: str, name: str) -> str:

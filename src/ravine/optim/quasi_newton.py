@@ -16,6 +16,7 @@ from ravine.optim.vector import WholeModel
 from ravine.optim.wolfe import Point, strong_wolfe
 
 _POSITIVE_CURVATURE = 1e-10  # of |s|·|y|: below this a pair says nothing about curvature but rounding
+_NOISE = 200.0  # rounding error of a loss in units of its last digit: sums over data lose two digits or so
 _DENSE = 10_000  # parameters whose matrix of inverse curvature, 800 MB in float64, is kept at most
 
 
@@ -132,7 +133,7 @@ class QuasiNewton(WholeModel):
             found, _ = self._at(closure, x + t * direction)
             return found._replace(t=t, slope=float(found.gradient @ direction))
 
-        return strong_wolfe(along, start, first, rounding=torch.finfo(x.dtype).eps)
+        return strong_wolfe(along, start, first, rounding=_NOISE * torch.finfo(x.dtype).eps)
 
     def _at(self, closure: Callable[[], Any], x: Tensor) -> tuple[Point, Tensor]:
         """Loss and gradient at x, decay included, and the closure's own loss."""
