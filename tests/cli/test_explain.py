@@ -1,0 +1,101 @@
+"""`ravine explain`: one page a name, and examples that run."""
+
+import pytest
+import torch
+
+from ravine.cli import main
+from ravine.cli.topics import TOPICS, Page, explained, pages
+from ravine.rules import RULES, WRAPPERS
+
+EVERY = [*RULES, *WRAPPERS]
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_page_says_everything(capsys, name):
+    assert main(["explain", name]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    member = RULES.get(name) if name in RULES else WRAPPERS[name]
+    page = explained(name)
+    assert page.formula == member.formula
+    for text in (member.formula, str(member.source), page.summary, page.departures):
+        assert " ".join(text.split()) in out
+    arguments = member.hyperparameters if name in RULES else member.defaults
+    assert [argument.name for argument in page.arguments] == list(arguments)
+    for word in (*arguments, *(slot.name for slot in page.state)):
+        assert word in out
+    assert all(slot.meaning.startswith("like p") for slot in page.state)
+    for heading in ("Formula", "What it does", "State per parameter", "In short", "Source", "In Python"):
+        assert heading in out
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_example_runs_and_runs_this_very_rule(name):
+    page = explained(name)
+    assert len(page.example.splitlines()) == 3
+    model = torch.nn.Linear(3, 2, bias=False)
+    before = model.weight.detach().clone()
+    loss = model(torch.ones(1, 3)).square().sum()
+
+    def closure():
+        optimizer.zero_grad()
+        again = model(torch.ones(1, 3)).square().sum()
+        again.backward()
+        return again
+
+    scope = {"model": model, "loss": loss, "closure": closure}
+    lines = page.example.splitlines()
+    exec("\n".join(lines[:2]), scope)  # the text is ours, and that it runs is what is tested
+    optimizer = scope["optimizer"]
+    exec(lines[2], scope)
+    assert not torch.equal(before, model.weight)
+    if name in RULES:
+        assert optimizer.family.rule_of(optimizer.param_groups[0]).update is RULES[name].update
+
+
+def test_bounds_defaults_and_departures_in_full(capsys):
+    assert main(["explain", "adabelief"]) == 0
+    out = capsys.readouterr().out
+    rows = {line.split()[0]: " ".join(line.split()) for line in out.splitlines() if line.strip()}
+    assert rows["beta1"].startswith("beta1 0.9 in [0, 1) β₁, memory of the mean")
+    assert rows["eps"].startswith("eps 1e-16 at least 0 ε, added twice")
+    assert rows["rectify"].startswith("rectify False False, True RAdam's rectification")
+    assert "https://arxiv.org/abs/2010.07468" in out
+    assert "  u = m̂ / (√ŝ + ε)" in out
+    assert explained("angulargrad").departures.startswith('`mode="reference"` is the authors\' code')
+    assert explained("amsgrad").departures.startswith("Four conventions are in use.")
+
+
+@pytest.mark.parametrize("spelling", ["AdaBelief", "schedule-free-sgd", " adam "])
+def test_case_and_hyphens_do_not_matter(spelling, capsys):
+    assert main(["explain", spelling]) == 0
+    assert capsys.readouterr().out.split()[0] in EVERY
+
+
+@pytest.mark.parametrize(("name", "near"), [("adabelif", "adabelief"), ("lookahed", "lookahead"), ("Adem", "adam")])
+def test_an_unknown_name_suggests_the_nearest_of_all_topics(name, near, capsys):
+    assert main(["explain", name]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(f"error: explain: unknown name {name!r}. Did you mean {near!r}? Known: sgd, ")
+    assert err.count("\n") == 1
+
+
+def test_topics_are_asked_in_turn(monkeypatch):
+    """Another kind of thing is one more topic, and nothing else."""
+    from ravine.cli import topics
+
+    adam = explained("adam")
+    page = Page(**{name: getattr(adam, name) for name in Page.__slots__} | {"name": "overfits", "kind": "symptom"})
+    more = topics.Topic("symptom", lambda: {"overfits": page, "adam": page}, lambda member: member)
+    monkeypatch.setattr(topics, "TOPICS", (*TOPICS, more))
+    assert explained("overfits").kind == "symptom"
+    assert explained("adam").kind == "optimizer"
+    assert [page.name for page in pages("symptom")] == ["overfits", "overfits"]
+
+
+def test_names_complete(ravine):
+    import os
+
+    more = {"_RAVINE_COMPLETE": "complete_bash", "COMP_WORDS": "ravine explain ada", "COMP_CWORD": "2"}
+    done = ravine(env={**os.environ, **more})
+    assert done.stdout.split() == ["adagrad", "adam", "adamw", "adabelief", "adainject"]
