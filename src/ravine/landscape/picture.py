@@ -152,9 +152,10 @@ class Picture:
             self._swatch(image, _MARGIN, y - 10, ink.stroke(place))
             loss = ink.spelled(lane.loss) if math.isfinite(lane.loss) else "diverged"
             there = "never" if lane.reached is None else str(lane.reached)
-            words = (self._fitting(lane.label, 30, 380), f"{lane.lr:g}", there, loss)
-            for (x, anchor), word in zip(columns, words, strict=True):
-                self._text(image, (x, y), word, 30, ink.INK, anchor)
+            label, size = self._fitting(lane.label, 380)
+            words = ((label, size), (f"{lane.lr:g}", 30), (there, 30), (loss, 30))
+            for (x, anchor), (word, letters) in zip(columns, words, strict=True):
+                self._text(image, (x, y), word, letters, ink.INK, anchor)
 
     def _swatch(self, image: Image.Image, x: float, y: float, stroke: ink.Stroke) -> None:
         def draw(pen: Any, _: int) -> None:
@@ -261,13 +262,14 @@ class Picture:
         place = (self._px(at[0]), self._px(at[1]))
         ImageDraw.Draw(image).text(place, words, fill=color, font=ink.font(self._px(size)), anchor=anchor)
 
-    def _fitting(self, words: str, size: int, room: float) -> str:
-        """`words`, shortened until they fit into `room`."""
+    def _fitting(self, words: str, room: float) -> tuple[str, int]:
+        """`words` and the size of their letters: smaller where they are long, and cut off where that is not enough."""
+        size = 30 if ink.font(self._px(30)).getlength(words) <= self._px(room) else 24
         letters = ink.font(self._px(size))
         short = words
         while letters.getlength(short) > self._px(room) and len(short) > 2:
             short = short[:-2] + "…"
-        return short
+        return short, size
 
 
 @dataclass(frozen=True, slots=True)

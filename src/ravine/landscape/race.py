@@ -160,7 +160,7 @@ def race(
 
     >>> run = race("ravine", ["sgd", "momentum"], lr=[0.9, 0.1], steps=100)
     >>> [lane.reached for lane in run.lanes]
-    [34, 67]
+    [31, 62]
 
     Args:
         surface: A name in `SURFACES`, or a surface of your own.
