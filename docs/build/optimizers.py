@@ -49,11 +49,13 @@ def generated() -> dict[str, str | bytes]:
     from ravine.landscape import SURFACES, race
     from ravine.landscape.picture import map_png
 
-    found = list(pages())
-    run = race("ravine", [page.name for page in found], steps=_STEPS)
+    racing = [*pages("optimizer"), *pages("wrapper")]
+    methods = list(pages("method"))
+    run = race("ravine", [page.name for page in racing], steps=_STEPS)
     plain = next(lane for lane in run.lanes if lane.label == "sgd")
-    files: dict[str, str | bytes] = {"index.md": index(found)}
-    for page, lane in zip(found, run.lanes, strict=True):
+    files: dict[str, str | bytes] = {"index.md": index([*racing, *methods])}
+    files |= {f"{page.name}.md": text(page, ()) for page in methods}
+    for page, lane in zip(racing, run.lanes, strict=True):
         pair = (lane,) if lane is plain else (lane, plain)
         files[f"{page.name}.md"] = text(page, pair)
         files[f"{page.name}.png"] = map_png(replace(run, lanes=pair), _WIDTH)
@@ -89,20 +91,19 @@ def text(page: Any, lanes: tuple[Any, ...]) -> str:
         f"# {page.name}",
         page.summary,
         f"```text\n{page.formula}\n```",
-        f"![The path of {page.name} on a ravine]({page.name}.png)",
-        f"*{caption(lanes)}*",
-        "## What it does",
-        page.text,
     ]
+    if lanes:
+        parts += [f"![The path of {page.name} on a ravine]({page.name}.png)", f"*{caption(lanes)}*"]
+    parts += ["## What it does", page.text]
     if page.arguments:
         rows = [(f"`{a.name}`", f"`{a.default}`", a.allowed, a.meaning) for a in page.arguments]
         parts += ["## Hyperparameters", table(("name", "default", "allowed", "meaning"), rows)]
-    parts.append("## State per parameter")
+    parts.append("## State" if page.holds else "## State per parameter")
     if page.state:
         rows = [(f"`{slot.name}`", slot.meaning) for slot in page.state]
         parts += [table(("name", "what"), rows), f"Kept by default: {page.remembers}."]
     else:
-        parts.append("None.")
+        parts.append(f"{_capital(page.holds or 'none')}.")
     if page.departures:
         parts += ["## Departures", page.departures]
     parts += ["## In short", table(("", ""), page.facts)]

@@ -71,11 +71,11 @@ def _print(page: Page) -> None:
     if page.arguments:
         heading("Hyperparameters")
         console.print(_table(("name", "default", "allowed", "meaning"), page.arguments))
-    heading("State per parameter")
+    heading("State" if page.holds else "State per parameter")
     if page.state:
         console.print(_table(("name", "what"), page.state))
     else:
-        console.print("none")
+        console.print(Text(page.holds or "none"))
     if page.departures:
         heading("Departures")
         console.print(Text(page.departures))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ravine.cli.topics import Page
 
 _WIDE = 200  # columns when the output is no terminal: nothing is cut off in a file or a pipe
-_KINDS = ("optimizer", "wrapper")
+_KINDS = ("optimizer", "wrapper", "method")
 
 EXAMPLES = """[bold]Examples[/bold]
 

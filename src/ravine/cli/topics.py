@@ -20,9 +20,10 @@ from ravine.core.intervals import Interval
 from ravine.core.sources import Source
 
 if TYPE_CHECKING:
+    from ravine.optim.methods import Method
     from ravine.rules import Rule, Wrapper
 
-_HEADING = re.compile(r"^(Args|Returns|Source|Departures?|Raises):", re.MULTILINE)
+_HEADING = re.compile(r"^(Args|Attributes|Returns|Source|Departures?|Raises):", re.MULTILINE)
 _ARGUMENT = re.compile(r"^    (?P<name>\w+): (?P<text>.*(?:\n {8}.*)*)", re.MULTILINE)
 _SLOT = re.compile(r"^    (?P<name>\w+): Any  # (?P<text>.*)$", re.MULTILINE)
 
@@ -61,6 +62,7 @@ class Page:
         source: Where it comes from.
         origin: The place in the source, and further sources, as the docstring has them.
         example: Three lines of Python.
+        holds: What it keeps for all parameters together, in words; "" where `kept` says it.
     """
 
     name: str
@@ -76,10 +78,16 @@ class Page:
     source: Source
     origin: str
     example: str
+    holds: str = ""
 
     @property
     def remembers(self) -> str:
-        """Numbers kept for each parameter, with their names: "2: m, v"; how many at most where options add some."""
+        """Numbers kept for each parameter, with their names: "2: m, v"; how many at most where options add some.
+
+        Of a method: what it keeps for all parameters together.
+        """
+        if self.holds:
+            return self.holds
         names = f"{len(self.kept)}: {', '.join(self.kept)}" if self.kept else "0"
         return names if len(self.kept) == len(self.state) else f"{names} (up to {len(self.state)})"
 
@@ -129,9 +137,15 @@ def _wrappers() -> Mapping[str, Any]:
     return WRAPPERS
 
 
+def _methods() -> Mapping[str, Any]:
+    from ravine.optim.methods import METHODS
+
+    return METHODS
+
+
 def rule_page(rule: Rule) -> Page:
     """The page of an update rule."""
-    from ravine.landscape.torch_words import class_of
+    from ravine.optim.torch_words import class_of
 
     family, given = class_of(rule)
     said = _sections(rule.update)
@@ -201,9 +215,42 @@ def wrapper_page(wrapper: Wrapper) -> Page:
     )
 
 
+def method_page(method: Method) -> Page:
+    """The page of a method that is no update rule."""
+    said, meanings = _sections(method.make), _meanings(method.make)
+    parameters = inspect.signature(method.make).parameters.values()
+    bounds: Mapping[str, Interval] = getattr(method.make, "bounds", {})
+    return Page(
+        name=method.name,
+        kind="method",
+        summary=said[""].partition("\n")[0],
+        formula=method.formula,
+        text=said[""],
+        facts=(("class", f"ravine.optim.{method.make.__name__}"),),
+        arguments=tuple(
+            Argument(
+                p.name,
+                "–" if p.default is p.empty else str(p.default),
+                bounds[p.name].must.removeprefix("be ") if p.name in bounds else "",
+                meanings[p.name],
+            )
+            for p in parameters
+            if p.name in meanings
+        ),
+        state=(),
+        kept=(),
+        departures="",
+        source=method.source,
+        origin=said.get("Source", ""),
+        example=method.example,
+        holds=method.state,
+    )
+
+
 TOPICS: tuple[Topic, ...] = (
     Topic("optimizer", _rules, rule_page),
     Topic("wrapper", _wrappers, wrapper_page),
+    Topic("method", _methods, method_page),
 )
 """Every kind of thing that can be explained, in the order in which they are asked for a name."""
 

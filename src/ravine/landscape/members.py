@@ -12,10 +12,10 @@ from torch.optim import Optimizer
 
 from ravine.landscape.entries import Entry
 from ravine.landscape.surfaces import Surface
-from ravine.landscape.torch_words import arguments, class_of
 from ravine.optim.classes import OPTIMIZERS
 from ravine.optim.driver import RuleOptimizer
 from ravine.optim.stacked import Stacked
+from ravine.optim.torch_words import arguments, class_of
 from ravine.optim.wrapped import SAM, Lookahead
 
 

@@ -59,7 +59,7 @@ def advise(name: str, form: Form, rows: int, classes: int, task_kind: str) -> Ad
     convolutional = form == "image" and name not in ("mlp", "gru", "transformer")
     attentive = name == "transformer"
     known = max(rows, 1)
-    epochs = round(min(max(2_050 / known**0.5 if form == "image" else 500 / known**0.25, 8), 60))
+    epochs = round(min(max(1_880 / known**0.5 if form == "image" else 500 / known**0.25, 8), 60))
     batch_size = 128 if rows >= 4_000 else 64 if rows >= 1_000 else 32 if rows >= 100 else 16
     return Advice(
         epochs=epochs,

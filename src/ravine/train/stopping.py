@@ -9,45 +9,56 @@ from typing import Any
 
 @dataclass(slots=True, kw_only=True)
 class BestKeeper:
-    """Remembers the best value of a metric and counts epochs without gain.
+    """Remembers the best epoch by a metric, and counts epochs without gain.
+
+    On few validation rows a metric such as accuracy is noisy, and it stands still long before the
+    network does. So the best epoch is not simply the one with the highest value, which may have
+    been lucky: among those that lie within `noise` of it, the one with the lowest loss is kept, as
+    in the one-standard-error rule. And a loss lower than all before renews patience too.
 
     Args:
         higher_is_better: Direction of the metric.
         patience: Epochs without gain before `spent`; None never stops.
-        minimum: A gain must exceed this to count.
 
-    On few validation rows many epochs share one accuracy, and it stands still long before the
-    network does. So a loss lower than all before renews patience too, and among epochs of the
-    same best value the one with the lowest loss is the best.
+    Attributes:
+        best: The metric of the epoch that is kept.
+        best_epoch: That epoch, from 1.
+        best_loss: Its loss, where one was given.
+        epochs_since: Epochs since anything was gained.
 
-    Source: Prechelt 1998, "Early Stopping - But When?".
+    Source: Prechelt 1998, "Early Stopping - But When?"; Breiman et al. 1984, "Classification and
+        Regression Trees", section 3.4.3, for the standard error.
     """
 
     higher_is_better: bool
     patience: int | None = None
-    minimum: float = 0.0
     best: float | None = None
-    best_loss: float | None = None  # at the best epoch
-    lowest_loss: float = math.inf  # at any
+    best_loss: float | None = None
     best_epoch: int = 0
     epochs_since: int = 0
+    top: float | None = None  # the best value of all, lucky or not
+    lowest_loss: float = math.inf
 
-    def look(self, value: float, epoch: int, loss: float | None = None) -> bool:
-        """Take in the value after `epoch`, and the loss that decides a tie; True when it is the best so far.
+    def look(self, value: float, epoch: int, loss: float | None = None, noise: float = 0.0) -> bool:
+        """Take in an epoch; True when it is the one to keep. NaN never is.
 
-        NaN is never best.
+        Args:
+            value: The metric after this epoch.
+            epoch: Its number.
+            loss: What decides between values that noise may have parted; None: the value alone.
+            noise: Standard error of the value.
         """
-        if not math.isnan(value) and (self.best is None or self._gain(value) > self.minimum):
-            self.best, self.best_loss, self.best_epoch, self.epochs_since = value, loss, epoch, 0
-            self.lowest_loss = min(self.lowest_loss, loss if loss is not None else math.inf)
-            return True
-        self.epochs_since += 1
-        if loss is not None and loss < self.lowest_loss:
-            self.lowest_loss, self.epochs_since = loss, 0
-        if value == self.best and loss is not None and self.best_loss is not None and loss < self.best_loss:
-            self.best_loss, self.best_epoch = loss, epoch
-            return True
-        return False
+        gained = not math.isnan(value) and (self.top is None or self._better(value, self.top))
+        if gained:
+            self.top = value
+        lower = loss is not None and loss < self.lowest_loss
+        if lower and loss is not None:
+            self.lowest_loss = loss
+        self.epochs_since = 0 if gained or lower else self.epochs_since + 1
+        if not self._is_kept(value, loss, noise, gained=gained):
+            return False
+        self.best, self.best_loss, self.best_epoch = value, loss, epoch
+        return True
 
     @property
     def spent(self) -> bool:
@@ -59,17 +70,36 @@ class BestKeeper:
         return {
             "best": self.best,
             "best_loss": self.best_loss,
-            "lowest_loss": self.lowest_loss if math.isfinite(self.lowest_loss) else None,
             "best_epoch": self.best_epoch,
             "epochs_since": self.epochs_since,
+            "top": self.top,
+            "lowest_loss": self.lowest_loss if math.isfinite(self.lowest_loss) else None,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off."""
         self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], state["best_epoch"]
-        self.epochs_since = state["epochs_since"]
+        self.epochs_since, self.top = state["epochs_since"], state["top"]
         self.lowest_loss = math.inf if state["lowest_loss"] is None else state["lowest_loss"]
 
-    def _gain(self, value: float) -> float:
-        assert self.best is not None
-        return value - self.best if self.higher_is_better else self.best - value
+    def _is_kept(self, value: float, loss: float | None, noise: float, *, gained: bool) -> bool:
+        if self.best is None or loss is None or self.best_loss is None:
+            return gained
+        assert self.top is not None
+        if self._better(self.top, self.best, by=noise):
+            return gained  # what was kept has fallen behind by more than noise
+        near = not math.isnan(value) and not self._better(self.top, value, by=noise)
+        return near and loss < self.best_loss
+
+    def _better(self, value: float, other: float, by: float = 0.0) -> bool:
+        return value > other + by if self.higher_is_better else value < other - by
+
+
+def standard_error(metric: str, value: float, rows: int) -> float:
+    """How far a metric over so many rows may be off by chance; 0 where no formula is at hand.
+
+    >>> round(standard_error("val_accuracy", 0.9, 900), 6), standard_error("val_f1", 0.9, 900)
+    (0.01, 0.0)
+    """
+    share = metric.endswith("accuracy") and not metric.endswith("balanced_accuracy")
+    return math.sqrt(value * (1 - value) / rows) if share and 0 <= value <= 1 else 0.0

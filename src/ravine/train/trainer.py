@@ -41,7 +41,7 @@ from ravine.train.plan import measured_decision
 from ravine.train.randomness import random_state, seed_everything, set_random_state
 from ravine.train.recipe import Recipe
 from ravine.train.safekeeping import Safekeeping
-from ravine.train.stopping import BestKeeper
+from ravine.train.stopping import BestKeeper, standard_error
 from ravine.train.tally import Tally
 
 Loss = Callable[[Any, Any], Tensor]
@@ -402,7 +402,9 @@ class Trainer:
     def _judge(self, row: dict[str, Any], epoch: int) -> None:
         """Is this the best so far, and is patience at its end?"""
         watched = self._watched(row)
-        if self.keeper.look(row[watched], epoch, row.get("val_loss")):
+        rows = self.validation.rows if self.validation is not None else self.batches.rows
+        noise = standard_error(watched, row[watched], rows)
+        if self.keeper.look(row[watched], epoch, row.get("val_loss"), noise):
             self.best_step = self.step
             self.best_state = {
                 name: value.detach().clone() for name, value in self.evaluated_model.state_dict().items()
