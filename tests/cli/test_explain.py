@@ -1,10 +1,13 @@
 """`ravine explain`: one page a name, and examples that run."""
 
+import inspect
+
 import pytest
 import torch
 
 from ravine.cli import main
 from ravine.cli.topics import TOPICS, Page, explained, pages
+from ravine.optim.methods import METHODS
 from ravine.rules import RULES, WRAPPERS
 
 EVERY = [*RULES, *WRAPPERS]
@@ -50,6 +53,32 @@ def test_the_example_runs_and_runs_this_very_rule(name):
     assert not torch.equal(before, model.weight)
     if name in RULES:
         assert optimizer.family.rule_of(optimizer.param_groups[0]).update is RULES[name].update
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_has_its_page_and_an_example_that_runs(capsys, name):
+    assert main(["explain", name]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    method, page = METHODS[name], explained(name)
+    for text in (method.formula, method.state, str(method.source), page.summary):
+        assert " ".join(text.split()) in out
+    taken = inspect.signature(method.make).parameters
+    assert [argument.name for argument in page.arguments] == list(taken)
+    assert "Attributes:" not in page.text
+    x, y = torch.tensor([[0.0, 1.0], [1.0, 0.0], [2.0, 1.0]]), torch.tensor([[1.0], [2.0], [0.5]])
+    model, loss_of = torch.nn.Linear(2, 1), torch.nn.MSELoss()
+    before = loss_of(model(x), y)
+
+    def closure():
+        model.zero_grad()
+        loss = loss_of(model(x), y)
+        loss.backward()
+        return loss
+
+    scope = {"model": model, "x": x, "y": y, "loss_of": loss_of, "closure": closure, "loss": loss_of(model(x), y)}
+    exec(page.example, scope)  # the text is ours, and that it runs is what is tested
+    assert isinstance(scope["optimizer"], method.make)
+    assert loss_of(model(x), y) < before
 
 
 def test_bounds_defaults_and_departures_in_full(capsys):

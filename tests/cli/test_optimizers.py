@@ -5,6 +5,7 @@ import json
 from rich.text import Text
 
 from ravine.cli import main
+from ravine.optim.methods import METHODS
 from ravine.rules import RULES, WRAPPERS
 
 
@@ -24,6 +25,7 @@ def test_every_optimizer_has_its_line(capsys):
         (line,) = [line for line in lines if line.split()[:1] == [name]]
         assert member.formula in line
         assert f"{member.source.authors} {member.source.year}" in line
+    assert set(METHODS) <= {line.split()[0] for line in lines if line.strip()}
     assert out.rstrip().endswith("ravine race --optimizers NAME,NAME")
 
 
@@ -38,7 +40,7 @@ def test_state_is_what_is_kept_by_default(capsys):
 def test_as_json(capsys):
     assert main(["optimizers", "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)}
-    assert list(rows) == [*RULES, *WRAPPERS]
+    assert list(rows) == [*RULES, *WRAPPERS, *METHODS]
     assert rows["adam"] == {
         "name": "adam",
         "kind": "optimizer",
@@ -48,6 +50,7 @@ def test_as_json(capsys):
         "source": str(RULES["adam"].source),
     }
     assert rows["lookahead"]["state"] == ["slow"]
+    assert rows["bfgs"]["state"] == "n² numbers"
 
 
 def test_a_narrow_terminal_keeps_names_whole(ravine):

@@ -44,7 +44,7 @@ def _print_json(found: list[Page]) -> None:
             "kind": page.kind,
             "summary": page.summary,
             "formula": page.formula,
-            "state": list(page.kept),
+            "state": page.holds or list(page.kept),
             "source": str(page.source),
         }
         for page in found

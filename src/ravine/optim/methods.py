@@ -21,7 +21,7 @@ class Method:
         name: Its one public name.
         make: The class.
         formula: In a line.
-        state: What it keeps, n being the number of all parameters.
+        state: What it keeps in all, n being the number of parameters; short.
         source: Where it comes from.
         example: How it is used, in Python.
     """
@@ -43,7 +43,7 @@ METHODS: Catalogue[Method] = Catalogue(
             name="newton",
             make=Newton,
             formula="p ← p − H⁻¹·g, within a radius of trust where the loss is no bowl",
-            state="the Hessian, n² numbers, for up to 2,000 parameters; a few vectors of n beyond",
+            state="n² numbers; few n above 2,000",
             source=Source("Nocedal & Wright", 2006, _NOCEDAL, where="algorithm 4.1"),
             example="from ravine.optim import Newton\noptimizer = Newton(model.parameters())\n"
             "optimizer.step(lambda: loss_of(model(x), y))  # without backward",
@@ -52,7 +52,7 @@ METHODS: Catalogue[Method] = Catalogue(
             name="bfgs",
             make=BFGS,
             formula="p ← p − t·B·g, B ≈ H⁻¹ from the gradients met, t by the strong Wolfe conditions",
-            state="B, n² numbers",
+            state="n² numbers",
             source=Source("Nocedal & Wright", 2006, _NOCEDAL, where="algorithm 6.1"),
             example="from ravine.optim import BFGS\noptimizer = BFGS(model.parameters())\n"
             "optimizer.step(closure)  # closure: zero_grad, loss, backward, return loss",
@@ -61,7 +61,7 @@ METHODS: Catalogue[Method] = Catalogue(
             name="lbfgs",
             make=LBFGS,
             formula="as bfgs, with B·g from the last few steps and changes of the gradient",
-            state="2·history_size vectors of n",
+            state="2·history_size·n numbers",
             source=Source("Liu & Nocedal", 1989, "On the limited memory BFGS method for large scale optimization"),
             example="from ravine.optim import LBFGS\noptimizer = LBFGS(model.parameters())\n"
             "optimizer.step(closure)  # closure: zero_grad, loss, backward, return loss",
@@ -70,7 +70,7 @@ METHODS: Catalogue[Method] = Catalogue(
             name="switch_to",
             make=SwitchTo,
             formula="one optimizer first, another from a step, a plateau or SWATS' criterion on; the rate carries over",
-            state="that of the optimizer at work, and under SWATS two numbers",
+            state="that of the one at work",
             source=Source(
                 "Keskar & Socher",
                 2017,
