@@ -90,9 +90,7 @@ def test_a_full_disk_is_one_clear_line_and_leaves_no_half_file(tmp_path):
         """
     )
     done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
-    assert done.stdout == (
-        f"{path}: cannot be written (File too large). Free some space, or choose another place.\n"
-    )
+    assert done.stdout == f"{path}: cannot be written (File too large). Free some space, or choose another place.\n"
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["checkpoint"]
 

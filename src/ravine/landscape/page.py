@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import math
-from importlib import resources
 from typing import Any
 
 from ravine.landscape import ink
 from ravine.landscape.framing import Frame, framed
 from ravine.landscape.race import Lane, Race
 from ravine.landscape.shading import BANDS, bands, contours, losses
+from ravine.report.document import asset, document
 from ravine.report.figure import axis, color, common, plot_text
 from ravine.report.html import Html, h, join, json_script
 
@@ -23,28 +21,10 @@ _FAR = 1e6  # windows away: a browser cannot draw numbers of any size
 
 def page(race: Race) -> str:
     """The whole page as text."""
-    from plotly.offline import get_plotlyjs
-
-    script, plotly = _inline(_asset("ravine.landscape", "race.js")), _inline(get_plotlyjs())
-    style = _inline(_asset("ravine.report", "page.css") + _asset("ravine.landscape", "race.css"))
     title = _title(race)
-    head = join(
-        h("meta", charset="utf-8"),
-        h("meta", http_equiv="Content-Security-Policy", content=_policy(script, plotly)),
-        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        h("meta", name="color-scheme", content="light dark"),
-        h("meta", name="generator", content="Ravine"),
-        h("title", f"{title}: a race · Ravine"),
-        h("link", rel="icon", href="data:,"),
-        h("style", Html(style)),
-    )
-    body = join(
-        h("a", "To the content", href="#content", cls="skip"),
-        h("main", _hero(race, title), *_panels(race), _foot(), id="content", cls="race"),
-        h("script", Html(plotly)),
-        h("script", Html(script)),
-    )
-    return f"<!doctype html>\n{h('html', h('head', head), h('body', body), lang='en')}\n"
+    style = asset("ravine.report", "page.css") + asset("ravine.landscape", "race.css")
+    content = h("main", _hero(race, title), *_panels(race), _foot(), id="content", cls="race")
+    return document(f"{title}: a race", content, style=style, script=asset("ravine.landscape", "race.js"))
 
 
 def _hero(race: Race, title: str) -> Html:
@@ -213,23 +193,3 @@ def _title(race: Race) -> str:
 
 def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.{_DIGITS}g}")
-
-
-def _asset(room: str, name: str) -> str:
-    return resources.files(room).joinpath("assets", name).read_text(encoding="utf-8")
-
-
-def _inline(code: str) -> str:
-    """Code for a script or style element: line ends as a browser reads them, nothing that ends the element early."""
-    return code.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
-
-
-def _policy(*scripts: str) -> str:
-    """The page may run these scripts, by their hashes, and fetch nothing."""
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" for code in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none';"
-        " form-action 'none'"
-    )

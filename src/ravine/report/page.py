@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-from importlib import resources
 from pathlib import Path
 
 from ravine.core.files import write_whole
 from ravine.records.folder import RunFolder
-from ravine.report.html import Html, h, join, text
+from ravine.report.document import asset, document
+from ravine.report.html import Html, h, text
 from ravine.report.material import Material
 from ravine.report.panel import Panel
 from ravine.report.panels import PANELS
@@ -30,32 +28,15 @@ def write_report(folder: RunFolder) -> Path:
 
 def page(material: Material) -> str:
     """The whole page as text."""
-    from plotly.offline import get_plotlyjs
-
     panels = [panel for make in PANELS if (panel := make(material)) is not None]
-    style, script, plotly = _asset("page.css"), _asset("page.js"), _inline(get_plotlyjs())
-    head = join(
-        h("meta", charset="utf-8"),
-        h("meta", http_equiv="Content-Security-Policy", content=_policy(script, plotly)),
-        h("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        h("meta", name="color-scheme", content="light dark"),
-        h("meta", name="generator", content="Ravine"),
-        h("title", f"{material.name} · Ravine"),
-        h("link", rel="icon", href="data:,"),
-        h("style", Html(style)),
+    content = h(
+        "div",
+        _contents(panels),
+        h("main", headline(material), _noscript(), *(panel.to_html() for panel in panels), _foot(), id="content"),
+        cls="frame-of-page",
     )
-    body = join(
-        h("a", "To the content", href="#content", cls="skip"),
-        h(
-            "div",
-            _contents(panels),
-            h("main", headline(material), _noscript(), *(panel.to_html() for panel in panels), _foot(), id="content"),
-            cls="frame-of-page",
-        ),
-        h("script", Html(plotly)),
-        h("script", Html(script)),
-    )
-    return f"<!doctype html>\n{h('html', h('head', head), h('body', body), lang='en')}\n"
+    style, script = (asset("ravine.report", name) for name in ("page.css", "page.js"))
+    return document(material.name, content, style=style, script=script)
 
 
 def _contents(panels: list[Panel]) -> Html:
@@ -71,26 +52,3 @@ def _foot() -> Html:
     from ravine import __version__
 
     return h("footer", h("p", text(f"Made by Ravine {__version__} from the records of the run alone.")))
-
-
-def _asset(name: str) -> str:
-    return _inline(resources.files("ravine.report").joinpath("assets", name).read_text(encoding="utf-8"))
-
-
-def _inline(code: str) -> str:
-    """Code for a script or style element: line ends as a browser reads them, nothing that ends the element early."""
-    return code.replace("\r\n", "\n").replace("\r", "\n").replace("</script", "<\\/script")
-
-
-def _policy(*scripts: str) -> str:
-    """What the page may do: run these scripts, by their hashes, show its own pictures, and nothing else.
-
-    So that even markup that slipped through could neither run nor send anything.
-    """
-    hashes = " ".join(
-        f"'sha256-{base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()}'" for code in scripts
-    )
-    return (
-        f"default-src 'none'; script-src {hashes}; style-src 'unsafe-inline'; img-src data: blob:; base-uri 'none';"
-        " form-action 'none'"
-    )
