@@ -19,7 +19,6 @@ def commands(material: Material) -> list[tuple[str, str]]:
         ]
     return [
         ("Predict new rows", f"ravine predict {run} DATA -o predictions.csv"),
-        ("Predict from Python", f"import ravine; ravine.load({str(material.folder.path)!r}).predict(DATA)"),
         ("Export the model", f"ravine export {run} --to onnx"),
         again,
     ]

@@ -46,7 +46,10 @@ def _story(material: Material) -> str:
         epochs = curve(material.history, "train_loss")
         return f"So far {plural(len(epochs), 'epoch')}." if len(epochs) else "No epoch is finished yet."
     best = f"; the best was epoch {count(train.best_epoch)}" if train.best_epoch else ""
-    return f"{plural(train.epochs, 'epoch')}, {plural(train.steps, 'step')}{best}. Stopped by {train.stopped_by}."
+    told = f"{plural(train.epochs, 'epoch')}, {plural(train.steps, 'step')}{best}. Stopped by {train.stopped_by}."
+    if any(words.startswith("label smoothing") for words in train.regularization):
+        told += " The training loss is that of smoothed labels, which cannot reach 0; the validation loss is not."
+    return told
 
 
 def _how(material: Material) -> list[tuple[str, str]]:

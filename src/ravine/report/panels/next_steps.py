@@ -8,10 +8,9 @@ from ravine.report.material import Material
 from ravine.report.panel import Panel
 
 _PYTHON = """import ravine
-from ravine.fit.predict import open_rows
 
 model = ravine.load({run})
-answers = model.predict(open_rows(model, "new-data.csv"))"""
+answers = model.predict("new-data.csv")"""
 
 
 def panel(material: Material) -> Panel | None:
