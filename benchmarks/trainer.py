@@ -213,11 +213,14 @@ def print_peak(work: Work, contender: str) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("works", nargs="*", choices=[*WORKS, []], default=list(WORKS))
+    parser.add_argument("works", nargs="*", metavar="WORK", help=f"{' or '.join(WORKS)}; both when none is named")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--json", type=Path, help="also write the numbers there")
     parser.add_argument("--peak", help=argparse.SUPPRESS)
     asked = parser.parse_args()
+    asked.works = asked.works or list(WORKS)
+    if unknown := set(asked.works) - set(WORKS):
+        parser.error(f"no such work: {', '.join(sorted(unknown))}; there are {', '.join(WORKS)}")
     warnings.simplefilter("ignore")
     if asked.peak:
         print_peak(WORKS[asked.works[0]], asked.peak)
