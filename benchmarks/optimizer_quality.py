@@ -390,13 +390,16 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(0)
     tasks, names = [TASKS[name] for name in given.tasks.split(",")], given.rules.split(",")
-    rows = [row for task in tasks for row in compare(task, names)]
-    page = ABOUT + "".join(f"\n## {task.about}\n\n{table(rows, task)}\n" for task in tasks)
+    rows: list[dict[str, Any]] = []
+    page = ABOUT
+    for task in tasks:
+        rows += compare(task, names)
+        page += f"\n## {task.name}: {task.about}\n\n{table(rows, task)}\n"
+        if given.write is not None:  # after each task, so that what took long is not lost
+            given.write.write_text(page, encoding="utf-8")
+            given.write.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if given.write is None:
         sys.stdout.write(page)
-        return
-    given.write.write_text(page, encoding="utf-8")
-    given.write.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
