@@ -176,3 +176,13 @@ def test_two_processes_give_the_curve_of_one(tmp_path: Path) -> None:
     assert len(curves[0]) == 4
     for one, two in zip(*curves, strict=True):
         assert two == pytest.approx(one, rel=1e-4)
+
+
+def test_two_processes_lay_out_gradients_as_weights(tmp_path: Path) -> None:
+    """Pictures are trained channels-last where that is faster; torch warns where buckets lie otherwise."""
+    done = finish(
+        "fit", "digits", "--epochs", "1", "--plain", "--devices", "2", "--set", "split.test=0.7",
+        "--run-dir", str(tmp_path / "run"),
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr

@@ -64,12 +64,19 @@ class Decision:
 
     def apply(self, model: nn.Module) -> nn.Module:
         """Set threads and layout, and give the callable that runs a step."""
+        self.lay_out(model)
+        return self.compile(model) if self.compiled else model
+
+    def lay_out(self, model: nn.Module) -> None:
+        """Set the number of threads, and lay the weights out in memory."""
         torch.set_num_threads(self.threads)
         if self.channels_last:
             model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-        if self.compiled:
-            return torch.compile(model)  # type: ignore[return-value]
-        return model
+
+    @staticmethod
+    def compile(model: nn.Module) -> nn.Module:
+        """The callable that runs a step, compiled at its first."""
+        return torch.compile(model)  # type: ignore[return-value]
 
 
 def safe_decision(threads: int | None = None) -> tuple[Decision, PlanSection]:

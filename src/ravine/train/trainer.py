@@ -245,11 +245,10 @@ class Trainer:
         choices = self.choices
         self.base_lr: float = choices.lr if choices.lr != "auto" else DEFAULTS["lr"]
         decay = choices.weight_decay if choices.weight_decay != "auto" else DEFAULTS["weight_decay"]
-        if self.machine.world > 1:
-            self.run_model = self.machine.wrap(self.model)
-            self.decision.apply(self.model)
-        else:
-            self.run_model = self.decision.apply(self.model)
+        # The layout first: gradients are exchanged in buckets laid out as the parameters are when wrapped.
+        self.decision.lay_out(self.model)
+        wrapped = self.machine.wrap(self.model) if self.machine.world > 1 else self.model
+        self.run_model: nn.Module = self.decision.compile(wrapped) if self.decision.compiled else wrapped
         groups = optim.param_groups(self.model, weight_decay=decay)
         self.optimizer: torch.optim.Optimizer = optim.build(
             choices.optimizer,
