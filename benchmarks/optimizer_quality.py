@@ -373,7 +373,8 @@ ABOUT = """# How well the rules train
 Written by `benchmarks/optimizer_quality.py`. For each rule and task the same budget: seven learning rates, half a
 decade apart, three seeds each; the best by validation is run with ten fresh seeds, each seed's epoch chosen on
 validation rows. Means over seeds on test rows with 95% intervals by Student's t; the last column is the difference to
-Adam seed by seed, with its interval. Two controls run Adam at a half and at 0.88 of its tuned rate.
+Adam seed by seed, with its interval. Two controls run Adam at a half and at 0.88 of its tuned rate. LAMB and Muon step
+the matrices; biases go to Adam, at the same rate but no more than 0.003.
 
 What it shows: which differences survive equal tuning on small perceptrons, and how large a difference a slightly
 different rate of Adam makes by itself. What it does not show: anything about large networks, long trainings, other
@@ -391,7 +392,8 @@ def main() -> None:
     torch.manual_seed(0)
     tasks, names = [TASKS[name] for name in given.tasks.split(",")], given.rules.split(",")
     rows: list[dict[str, Any]] = []
-    page = ABOUT
+    left = [name for name in TASKS if name not in given.tasks.split(",")]
+    page = ABOUT + (f"\nNot run for this table: {', '.join(left)}.\n" if left else "")
     for task in tasks:
         rows += compare(task, names)
         page += f"\n## {task.name}: {task.about}\n\n{table(rows, task)}\n"
