@@ -121,6 +121,18 @@ def test_one_message_and_nothing_lost(
     assert not list(tmp_path.glob("runs/*")), "what was refused leaves no run behind"
 
 
+def test_what_lay_in_the_folder_before_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    mine = {"report.html": "my page", "metrics.jsonl": "my numbers", "findings.json": "my findings"}
+    (tmp_path / "kept").mkdir()
+    for name, text in mine.items():
+        (tmp_path / "kept" / name).write_text(text)
+    (tmp_path / "d.csv").write_text("a,b\n1,2\n")
+    assert main(["fit", "d.csv", "--target", "c", "--run-dir", "kept", "--quiet"]) == 2
+    assert (tmp_path / "kept" / "metrics.jsonl").read_text() == mine["metrics.jsonl"]
+    assert (tmp_path / "kept" / "findings.json").read_text() == mine["findings.json"]
+
+
 def test_debug_shows_where(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["fit", "none.csv", "--quiet", "--debug"]) == 2

@@ -87,6 +87,8 @@ class Job:
         self.given, self.own_model, self.resumes = given, own_model, resumes
         if given is None and not recipe.data.source:
             raise BadValue("fit: no source of data. Name one: ravine fit digits, or a file or folder.")
+        # A folder that held something before is never cleared: what is in it may be the person's own.
+        self._ours_alone = not resumes and (run_dir is None or _is_free(run_dir))
         self.folder = self._folder(run_dir)
         self.results = Results()
         self.findings: list[Finding] = []
@@ -99,7 +101,7 @@ class Job:
             self._begin()
             outcome = self._steps()
         except BaseException as error:
-            if isinstance(error, RavineError) and not self._trains and not self.resumes:
+            if isinstance(error, RavineError) and not self._trains and self._ours_alone:
                 self._withdraw()
             else:
                 stopped = isinstance(error, KeyboardInterrupt)
@@ -403,6 +405,16 @@ class Job:
                 return output_bias(head, label_frequencies=average.double().mean(0))
             case _:
                 return output_bias(head, target_mean=average.double().mean(0))
+
+
+def _is_free(path: Path) -> bool:
+    """Whether there is nothing at `path` yet, or an empty folder."""
+    try:
+        return not any(path.iterdir())
+    except FileNotFoundError:
+        return True
+    except OSError:  # a file, or a folder that cannot be read
+        return False
 
 
 def _data_words(section: Any) -> str:

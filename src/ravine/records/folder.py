@@ -96,10 +96,14 @@ class RunFolder:
         raise BadRun(f"{root}: holds a thousand runs named {stem}. Give --run-dir.")
 
     def discard(self) -> None:
-        """Remove the records of a run that came to nothing, and the folder where nothing else is in it."""
+        """Remove the records of a run that came to nothing, and the folder where nothing else is in it.
+
+        For a folder that was made for this run: files of these names are taken for its own.
+        """
         records = (self.recipe, self.metrics, self.findings, self.environment, self.results, self.report)
         for path in (*records, self.data_digest):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # the error that ended the run is the one to tell
+                path.unlink(missing_ok=True)
         with contextlib.suppress(OSError):
             self.path.rmdir()
 
