@@ -34,7 +34,7 @@ lint: $(VENV)/.lint  ## check form, types and floors
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-cache
 
 format: $(VENV)/.lint  ## put the code into form
 	$(BIN)/ruff format .

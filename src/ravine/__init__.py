@@ -8,11 +8,13 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ravine.core.version import VERSION
+
 if TYPE_CHECKING:
     from ravine.fit.fit import Run, fit, load
     from ravine.train.trainer import Trainer
 
-__version__ = "0.1.0"
+__version__ = VERSION
 
 _HOMES = {
     "fit": "ravine.fit.fit",

@@ -35,9 +35,9 @@ for _verb, _panel, _epilog in (
 
 def _version(wanted: bool) -> None:
     if wanted:
-        from ravine import __version__
+        from ravine.core.version import VERSION
 
-        typer.echo(f"ravine {__version__}")
+        typer.echo(f"ravine {VERSION}")
         raise typer.Exit
 
 

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-import ravine
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadRun, BadValue, missing_package
 from ravine.core.files import explained, write_json, write_whole
+from ravine.core.version import VERSION
 from ravine.data.prepare import ImagePreparation, Preparation, TablePreparation
 from ravine.data.task import Kind
 from ravine.fit.model import Model
@@ -118,7 +118,7 @@ def described(model: Model, to: str, file: str) -> dict[str, Any]:
     return {
         "file": file,
         "form": to,
-        "ravine": ravine.__version__,
+        "ravine": VERSION,
         "torch": torch.__version__,
         "inputs": inputs,
         "outputs": {"name": "outputs", "shape": ["batch", task.outputs], "dtype": "float32", "meaning": meaning},

@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-import ravine
 from ravine.core.errors import BadRun
 from ravine.core.files import explained, read_json, sync_folder, write_json, write_whole
 from ravine.core.shapes import InputShape
+from ravine.core.version import VERSION
 from ravine.data.prepare import Preparation
 from ravine.data.task import Task
 from ravine.fit.model import Model
@@ -46,7 +46,7 @@ def save_model(folder: Path, model: Model) -> None:
     weights = packed(model.network)
     described = {
         "format": FORMAT,
-        "ravine": ravine.__version__,
+        "ravine": VERSION,
         "torch": torch.__version__,
         "weights": {"file": WEIGHTS, "sha256": hashlib.sha256(weights).hexdigest()},
         "built": {**model.built, "name": _findable(str(model.built["name"]))},
@@ -168,7 +168,7 @@ def _check_format(folder: Path, described: Any) -> None:
     if described.get("format") != FORMAT:
         raise BadRun(
             f"{folder / MODEL}: format {described.get('format')!r}, written by Ravine {described.get('ravine')}; "
-            f"this is Ravine {ravine.__version__}, which reads format {FORMAT}. Use the version that wrote it."
+            f"this is Ravine {VERSION}, which reads format {FORMAT}. Use the version that wrote it."
         )
 
 

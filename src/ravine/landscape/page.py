@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ravine.core.version import VERSION
 from ravine.landscape import ink
 from ravine.landscape.framing import Frame, framed
 from ravine.landscape.race import Lane, Race
@@ -181,9 +182,7 @@ def _marks(points: list[list[float]], symbol: str, size: int, words: str) -> dic
 
 
 def _foot() -> Html:
-    from ravine import __version__
-
-    return h("footer", h("p", f"Made by Ravine {__version__}."))
+    return h("footer", h("p", f"Made by Ravine {VERSION}."))
 
 
 def _title(race: Race) -> str:

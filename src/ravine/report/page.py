@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ravine.core.files import write_whole
+from ravine.core.version import VERSION
 from ravine.records.folder import RunFolder
 from ravine.report.document import asset, document
 from ravine.report.html import Html, h, text
@@ -49,6 +50,4 @@ def _noscript() -> Html:
 
 
 def _foot() -> Html:
-    from ravine import __version__
-
-    return h("footer", h("p", text(f"Made by Ravine {__version__} from the records of the run alone.")))
+    return h("footer", h("p", text(f"Made by Ravine {VERSION} from the records of the run alone.")))
