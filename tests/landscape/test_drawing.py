@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from ravine.core import ink as inks
 from ravine.core.errors import BadRun, BadValue
 from ravine.landscape import SURFACES, race
-from ravine.landscape import ink as inks
 from ravine.landscape.animation import WIDTH as GIF_WIDTH
 from ravine.landscape.framing import framed, widened
 from ravine.landscape.picture import WIDTH, Picture, map_png, png

@@ -6,7 +6,7 @@ import io
 
 from PIL import Image
 
-from ravine.landscape import ink
+from ravine.core import ink
 from ravine.landscape.picture import Picture
 from ravine.landscape.race import Race
 

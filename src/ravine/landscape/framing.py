@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ravine.landscape.ink import decades, ticks
+from ravine.core.ink import decades, ticks
 from ravine.landscape.race import Lane, Race
 from ravine.landscape.surfaces import Point, Window
 

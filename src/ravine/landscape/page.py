@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from ravine.core import ink
 from ravine.core.version import VERSION
-from ravine.landscape import ink
 from ravine.landscape.framing import Frame, framed
 from ravine.landscape.race import Lane, Race
 from ravine.landscape.shading import BANDS, bands, contours, losses

@@ -16,7 +16,7 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from ravine.landscape import ink
+from ravine.core import ink
 from ravine.landscape.framing import Frame, framed
 from ravine.landscape.race import Race
 from ravine.landscape.shading import shaded

@@ -1,0 +1,88 @@
+"""What a regularization technique is, and how it is put into a network that exists."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor, nn
+
+from ravine.core.sources import Source
+
+
+class Acts(Enum):
+    """Where a technique does its work."""
+
+    LAYERS = "layers"
+    """On what layers of the network compute while training: `LayerTechnique`."""
+    BATCH = "batch"
+    """On rows and targets, before the network sees them: `BatchTechnique`."""
+    WEIGHTS = "weights"
+    """On parameters, as a penalty or a bound that the optimizer carries out: `WeightTechnique`."""
+
+
+class LayerTechnique(ABC):
+    """Something that changes layers of an existing network, and can be taken off again.
+
+    What is attached keeps the keys of the state_dict, survives deepcopy, `torch.compile` and export,
+    and costs nothing in evaluation.
+    """
+
+    name: ClassVar[str]
+    """Its name in the catalogue."""
+
+    @abstractmethod
+    def suits(self, name: str, layer: nn.Module) -> bool:
+        """Whether it is put on `layer`, called `name`, when nobody says where."""
+
+    @abstractmethod
+    def attach(self, layers: Mapping[str, nn.Module]) -> None:
+        """Put it on these layers, given by their names in the order of the network.
+
+        Raises:
+            BadValue: A layer of a kind that it cannot act on; then none is changed.
+        """
+
+    @abstractmethod
+    def detach(self, layers: Mapping[str, nn.Module]) -> None:
+        """Take it off these layers, which are then exactly as they were before."""
+
+
+class BatchTechnique(Protocol):
+    """Something done to each training batch, on the device where the batch is."""
+
+    def __call__(self, inputs: tuple[Any, ...], target: Tensor) -> tuple[tuple[Any, ...], Tensor]:
+        """Fields and targets of a batch → the same, changed; nothing given is changed in place."""
+        ...
+
+
+class WeightTechnique(Protocol):
+    """A penalty or bound on parameters."""
+
+    def for_optimizer(self) -> dict[str, float]:
+        """What to ask of the optimizers of `ravine.optim`: `{"l1": 1e-4}`, `{"max_norm": 3.0}`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Technique:
+    """The record of one technique.
+
+    Attributes:
+        name: Its one public name: file, function, recipe, command line, page.
+        make: Settings → the technique; its signature has the defaults.
+        main: The argument that `name = 0.2` sets; None where it takes none.
+        acts: Where it does its work.
+        formula: What it does, in a line.
+        source: Where it comes from.
+    """
+
+    name: str
+    make: Callable[..., Any]
+    main: str | None
+    acts: Acts
+    formula: str
+    source: Source
