@@ -13,8 +13,8 @@ from torch import nn
 from ravine.core.errors import BadValue
 from ravine.core.shapes import InputShape
 from ravine.initialize import find_head
+from ravine.initialize.activations import activation_module
 from ravine.models import FAMILIES, advise, build, describe, example
-from ravine.models.activations import activation_module
 from ravine.models.blocks import Fold, Residual, fold_side
 from ravine.models.fields import embedding_width
 
@@ -238,9 +238,9 @@ def test_what_no_network_can_be_is_refused(arguments, words):
 
 
 def test_every_activation_that_weights_know_can_be_built():
-    from ravine.initialize import GAINS
+    from ravine.initialize import ACTIVATIONS
 
-    for name in GAINS:
+    for name in ACTIVATIONS:
         assert activation_module(name)(torch.zeros(2)).shape == (2,)
 
 

@@ -7,9 +7,9 @@ from collections import Counter
 import torch
 from torch import Generator, Tensor, nn
 
+from ravine.initialize.activations import ACTIVATIONS
 from ravine.initialize.catalogue import SCHEMES
 from ravine.initialize.draws import normal_like
-from ravine.initialize.gains import GAINS
 from ravine.initialize.head import find_head
 from ravine.initialize.scheme import Scheme
 
@@ -43,7 +43,7 @@ def apply(
     Args:
         model: Any network.
         scheme: "auto" or a name in `SCHEMES`, then used for every weight, head included.
-        activation: The activation between the layers, a name in `GAINS`.
+        activation: The activation between the layers, a name in `ACTIVATIONS`.
         generator: Source of chance; the global one when None.
 
     Returns: What was done, for people: "kaiming (relu): 4 weights; lecun: the head; …".
@@ -51,8 +51,8 @@ def apply(
     Raises:
         BadValue: An unknown scheme or activation; "zeros".
     """
-    gain = GAINS[activation]
-    chosen = SCHEMES[gain.scheme if scheme == "auto" else scheme]
+    suited = ACTIVATIONS[activation]
+    chosen = SCHEMES[suited.scheme if scheme == "auto" else scheme]
     last = SCHEMES["lecun"] if scheme == "auto" else chosen
     head = find_head(model)
     done: Counter[str] = Counter()
@@ -61,7 +61,7 @@ def apply(
             if layer is head:
                 done[f"{last.name}: the head"] += _weighted(head, last, 1.0, generator)
             elif isinstance(layer, nn.Linear | nn.modules.conv._ConvNd):
-                done[f"{chosen.name} ({activation})"] += _weighted(layer, chosen, gain.gain, generator)
+                done[f"{chosen.name} ({activation})"] += _weighted(layer, chosen, suited.gain, generator)
             elif isinstance(layer, nn.RNNBase):
                 done["xavier and orthogonal: recurrent"] += _recurrent(layer, generator)
             elif isinstance(layer, nn.Embedding):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch.nn.functional as nnf
 from torch import Tensor, nn
 
-from ravine.models.activations import activation_module
+from ravine.initialize.activations import activation_module
 
 
 class ConvNorm(nn.Sequential):

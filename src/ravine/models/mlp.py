@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from ravine.core.shapes import InputShape
 from ravine.core.sources import Source
-from ravine.models.activations import activation_module
+from ravine.initialize.activations import activation_module
 from ravine.models.family import Family, Order, Size
 from ravine.models.fields import flat_fields
 
