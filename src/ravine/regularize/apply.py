@@ -8,13 +8,16 @@ from fnmatch import fnmatchcase
 from torch import nn
 
 from ravine.core.catalogue import did_you_mean
-from ravine.core.errors import BadValue
+from ravine.core.errors import BadValue, refusal
 from ravine.regularize.technique import LayerTechnique
 
 Where = type[nn.Module] | tuple[type[nn.Module], ...] | str | Callable[[str, nn.Module], bool] | None
 """Which layers: a type or several, names with wildcards ("encoder.*, head"), a question; None: where it suits."""
 
 _ATTACHED = "_ravine_attached"
+
+_NEVER_CALLED = nn.modules.linear.NonDynamicallyQuantizableLinear
+"""The projection inside MultiheadAttention: attention reads its weight and never calls it."""
 
 
 def apply(model: nn.Module, technique: LayerTechnique, where: Where = None) -> list[str]:
@@ -28,6 +31,9 @@ def apply(model: nn.Module, technique: LayerTechnique, where: Where = None) -> l
     >>> remove(model)
     ['0', '2']
 
+    The `out_proj` of a MultiheadAttention is never meant: attention reads its weight without calling
+    it. What changes weights is put on the attention as a whole.
+
     Args:
         model: Any network.
         technique: What to put on.
@@ -38,11 +44,17 @@ def apply(model: nn.Module, technique: LayerTechnique, where: Where = None) -> l
     Raises:
         BadValue: No layer is meant, one has the technique already, or one cannot take it; nothing is changed.
     """
-    layers = {name: layer for name, layer in model.named_modules() if _meant(where, technique, name, layer)}
+    _check(technique, where)
+    called = {name: layer for name, layer in model.named_modules() if not isinstance(layer, _NEVER_CALLED)}
+    if isinstance(where, str):
+        for pattern in _patterns(where):
+            if not any(fnmatchcase(name, pattern) for name in called):
+                kind = type(model).__name__
+                near = did_you_mean(pattern, called)
+                raise BadValue(f"{technique.name}: no layer of the {kind} is called {pattern!r}.{near}")
+    layers = {name: layer for name, layer in called.items() if _meant(where, technique, name, layer)}
     if not layers:
-        raise BadValue(
-            f"{technique.name}: no layer of the {type(model).__name__} is {_words(where)}.{_near(model, where)}"
-        )
+        raise BadValue(f"{technique.name}: no layer of the {type(model).__name__} is {_words(where)}.")
     for name, layer in layers.items():
         if technique.name in attached(layer):
             raise BadValue(f"{technique.name}: layer {name!r} has it already. Take it off first: remove(model).")
@@ -57,22 +69,26 @@ def remove(model: nn.Module, name: str | None = None) -> list[str]:
 
     Returns: Names of the layers that are as they were; empty when there was nothing to take off.
     """
-    changed: set[str] = set()
-    groups: dict[tuple[str, int], tuple[LayerTechnique, dict[str, nn.Module]]] = {}
-    for place, layer in model.named_modules():
-        # The latest comes off first, so that what lay below is found as it was.
-        for known, technique in reversed(attached(layer).items()):
-            if name is None or known == name:
-                groups.setdefault((known, id(technique)), (technique, {}))[1][place] = layer
-    for technique, layers in groups.values():
-        technique.detach(layers)
-        for place, layer in layers.items():
-            kept = layer.__dict__[_ATTACHED]
+    stacks: dict[str, list[LayerTechnique]] = {}
+    layers = dict(model.named_modules())
+    for place, layer in layers.items():
+        carried = [technique for known, technique in attached(layer).items() if name is None or known == name]
+        if carried:
+            stacks[place] = carried
+    changed = [place for place in layers if place in stacks]
+    # The latest comes off first, so that what lay below is found as it was.
+    while stacks:
+        technique, places = _topmost(stacks)
+        technique.detach({place: layers[place] for place in places})
+        for place in places:
+            kept = layers[place].__dict__[_ATTACHED]
             del kept[technique.name]
             if not kept:
-                del layer.__dict__[_ATTACHED]
-            changed.add(place)
-    return [place for place, _ in model.named_modules() if place in changed]
+                del layers[place].__dict__[_ATTACHED]
+            stacks[place].pop()
+            if not stacks[place]:
+                del stacks[place]
+    return changed
 
 
 def attached(layer: nn.Module) -> dict[str, LayerTechnique]:
@@ -81,11 +97,41 @@ def attached(layer: nn.Module) -> dict[str, LayerTechnique]:
     return carried
 
 
+def _topmost(stacks: dict[str, list[LayerTechnique]]) -> tuple[LayerTechnique, list[str]]:
+    """A technique and the layers where it lies on top: on all of its layers, if there is such a one."""
+    tops = {id(stack[-1]): stack[-1] for stack in stacks.values()}
+    found = []
+    for technique in tops.values():
+        on_top = [place for place, stack in stacks.items() if stack[-1] is technique]
+        if not any(technique is below for stack in stacks.values() for below in stack[:-1]):
+            return technique, on_top
+        found.append((technique, on_top))
+    return found[0]
+
+
+def _check(technique: LayerTechnique, where: Where) -> None:
+    """Refuse what is no technique for layers, and what names no layers."""
+    if not isinstance(technique, LayerTechnique):
+        name = getattr(technique, "name", type(technique).__name__)
+        remedy = ""
+        if hasattr(technique, "for_optimizer"):
+            remedy = " It is carried out by the optimizer: pass it for_optimizer() as arguments."
+        raise BadValue(f"apply: {name} is no technique that acts on layers.{remedy}")
+    several = isinstance(where, tuple) and bool(where) and all(isinstance(kind, type) for kind in where)
+    if not (where is None or several or isinstance(where, str) or (callable(where) and not isinstance(where, nn.Module))):
+        must = "be a type of layer or a tuple of types, names with wildcards, a function, or None"
+        raise BadValue(refusal("apply", "where", must, where))
+
+
+def _patterns(where: str) -> list[str]:
+    return [pattern.strip() for pattern in where.split(",")]
+
+
 def _meant(where: Where, technique: LayerTechnique, name: str, layer: nn.Module) -> bool:
     if where is None:
         return technique.suits(name, layer)
     if isinstance(where, str):
-        return any(fnmatchcase(name, pattern.strip()) for pattern in where.split(","))
+        return any(fnmatchcase(name, pattern) for pattern in _patterns(where))
     if isinstance(where, type | tuple):
         return isinstance(layer, where)
     return where(name, layer)
@@ -94,14 +140,8 @@ def _meant(where: Where, technique: LayerTechnique, name: str, layer: nn.Module)
 def _words(where: Where) -> str:
     if where is None:
         return "of a kind that it acts on"
-    if isinstance(where, str):
-        return f"called {where!r}"
     if isinstance(where, type):
         return f"a {where.__name__}"
     if isinstance(where, tuple):
         return "a " + " or ".join(kind.__name__ for kind in where)
     return "what `where` asks for"
-
-
-def _near(model: nn.Module, where: Where) -> str:
-    return did_you_mean(where, [name for name, _ in model.named_modules()]) if isinstance(where, str) else ""

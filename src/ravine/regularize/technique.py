@@ -28,7 +28,7 @@ class LayerTechnique(ABC):
     """Something that changes layers of an existing network, and can be taken off again.
 
     What is attached keeps the keys of the state_dict, survives deepcopy, `torch.compile` and export,
-    and costs nothing in evaluation.
+    and costs nothing in evaluation. What changes weights is a `ravine.regularize.weights.WeightFilter`.
     """
 
     name: ClassVar[str]
@@ -38,9 +38,16 @@ class LayerTechnique(ABC):
     def suits(self, name: str, layer: nn.Module) -> bool:
         """Whether it is put on `layer`, called `name`, when nobody says where."""
 
+    def places(self, model: nn.Module) -> dict[str, nn.Module]:
+        """The layers of `model` it is put on when nobody says where: those that suit it.
+
+        A member that must see the whole network to tell, a hidden layer from the head, says it here.
+        """
+        return {name: layer for name, layer in model.named_modules() if self.suits(name, layer)}
+
     @abstractmethod
     def attach(self, layers: Mapping[str, nn.Module]) -> None:
-        """Put it on these layers, given by their names in the order of the network.
+        """Put it on these layers, given by their names in the order of the network; no layer comes twice.
 
         Raises:
             BadValue: A layer of a kind that it cannot act on; then none is changed.
@@ -48,7 +55,11 @@ class LayerTechnique(ABC):
 
     @abstractmethod
     def detach(self, layers: Mapping[str, nn.Module]) -> None:
-        """Take it off these layers, which are then exactly as they were before."""
+        """Take it off these layers, which are then exactly as they were before.
+
+        Called with all or some of the layers it was put on; what came later is off already, unless
+        the caller asked for this technique alone.
+        """
 
 
 class BatchTechnique(Protocol):
