@@ -17,7 +17,7 @@ from torch import nn
 
 from ravine.core.errors import BadValue
 from ravine.initialize.activations import ACTIVATIONS, activation_module
-from ravine.models import UnitGraph
+from ravine.models import UnitGraph, unit_graph_levels
 from ravine.models.slopes import slope
 
 TINY = [("x1", "h1"), ("x2", "h1"), ("x1", "h2"), ("h1", "h2"), ("h1", "y"), ("h2", "y"), ("x2", "y")]
@@ -101,6 +101,24 @@ def test_equals_a_unit_by_unit_twin_and_autograd(drawn, batch, seed):
     torch.testing.assert_close(again.o, found.o)
 
 
+@pytest.mark.parametrize("sparse", [0.0, 2.0])
+def test_however_edges_are_gathered(monkeypatch, sparse):
+    """Every way of computing a level, on a graph whose units read nearly everything below."""
+    edges = [(u, v) for v in range(2, 14) for u in range(v) if (3 * u + v) % 4]
+    x = torch.randn(3, 2, dtype=torch.float64, generator=chance(1))
+    plain = UnitGraph(edges, inputs=[0, 1], activation="tanh", generator=chance()).double()
+    monkeypatch.setattr(unit_graph_levels, "SPARSE", sparse)
+    graph = UnitGraph(edges, inputs=[0, 1], activation="tanh", generator=chance()).double()
+    g = torch.randn(3, len(graph.outputs), dtype=torch.float64, generator=chance(2))
+    torch.testing.assert_close(graph(x), plain(x))
+    for one, other in zip(graph.backward_pass(x, g), plain.backward_pass(x, g), strict=True):
+        torch.testing.assert_close(one, other)
+    for one, other in zip(
+        torch.autograd.grad(graph(x), graph.parameters(), g), graph.backward_pass(x, g)[3:], strict=True
+    ):
+        torch.testing.assert_close(one, other)
+
+
 @settings(max_examples=30, deadline=None)
 @given(graphs())
 def test_levels_are_longest_paths_and_edges_keep_their_names(drawn):
@@ -143,8 +161,6 @@ def sparse_edges(wide: int = 600, fan: int = 3) -> list[tuple[object, object]]:
 
 
 def test_edges_gathered_one_by_one_say_the_same_as_one_product(monkeypatch):
-    from ravine.models import unit_graph_levels
-
     edges = sparse_edges()
     gathered = UnitGraph(edges, activation="tanh", generator=chance()).double()
     monkeypatch.setattr(unit_graph_levels, "SPARSE", 0.0)

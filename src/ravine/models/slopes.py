@@ -94,7 +94,8 @@ def _celu(layer: Any, a: Tensor) -> Tensor:
 
 
 def _hardtanh(layer: Any, a: Tensor) -> Tensor:
-    return ((a > layer.min_val) & (a < layer.max_val)).to(a.dtype)
+    inside: Tensor = (a > layer.min_val) & (a < layer.max_val)
+    return inside.to(a.dtype)
 
 
 def _hardswish(_: Any, a: Tensor) -> Tensor:
