@@ -111,14 +111,17 @@ def _topmost(stacks: dict[str, list[LayerTechnique]]) -> tuple[LayerTechnique, l
 
 def _check(technique: LayerTechnique, where: Where) -> None:
     """Refuse what is no technique for layers, and what names no layers."""
-    if not isinstance(technique, LayerTechnique):
+    given: object = technique  # callers without a type checker give anything
+    if not isinstance(given, LayerTechnique):
         name = getattr(technique, "name", type(technique).__name__)
         remedy = ""
         if hasattr(technique, "for_optimizer"):
             remedy = " It is carried out by the optimizer: pass it for_optimizer() as arguments."
         raise BadValue(f"apply: {name} is no technique that acts on layers.{remedy}")
     several = isinstance(where, tuple) and bool(where) and all(isinstance(kind, type) for kind in where)
-    if not (where is None or several or isinstance(where, str) or (callable(where) and not isinstance(where, nn.Module))):
+    if not (
+        where is None or several or isinstance(where, str) or (callable(where) and not isinstance(where, nn.Module))
+    ):
         must = "be a type of layer or a tuple of types, names with wildcards, a function, or None"
         raise BadValue(refusal("apply", "where", must, where))
 
