@@ -65,5 +65,9 @@ def light(shape: InputShape, flip: bool = False, generator: Generator | None = N
     """
     if shape.form != "image":
         return LightNothing()
-    most = max(1, round(min(shape.height, shape.width) * REACH))
-    return LightImages(most, flip=flip, generator=generator)
+    return LightImages(reach_of(shape.height, shape.width), flip=flip, generator=generator)
+
+
+def reach_of(height: int, width: int) -> int:
+    """The largest shift of pictures of that size, in pixels."""
+    return max(1, round(min(height, width) * REACH))

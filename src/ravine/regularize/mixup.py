@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import random
-from typing import NamedTuple
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
 from ravine.core.errors import BadValue, refusal
 from ravine.core.intervals import NON_NEGATIVE, UNIT
+from ravine.core.sources import Source
+from ravine.regularize.label_smoothing import soft_targets
+from ravine.regularize.technique import Acts, Technique
 
 
 class Mixed(NamedTuple):
@@ -19,6 +23,11 @@ class Mixed(NamedTuple):
     targets: Tensor  # of the first of each pair
     others: Tensor  # of the second
     share: float  # λ: how much of the first
+
+    @property
+    def soft(self) -> Tensor:
+        """One target a row, share·targets + (1 − share)·others; targets must be numbers that can be mixed."""
+        return torch.lerp(self.others, self.targets, self.share)
 
 
 def mix(inputs: Tensor, targets: Tensor, order: Tensor, share: float) -> Mixed:
@@ -64,3 +73,55 @@ def beta(alpha: float, generator: Generator | None = None) -> float:
     """
     seed = int(torch.randint(2**62, (), generator=generator))
     return random.Random(seed).betavariate(alpha, alpha)  # noqa: S311 (chance, not secrets)
+
+
+@dataclass(frozen=True, slots=True)
+class MixUp:
+    """`mixup` on each training batch, with soft targets.
+
+    Inputs must be one field of floating-point numbers, or uint8 pictures, which become float32.
+
+    Attributes:
+        alpha: Strength: 0 mixes nothing, 0.2 a little, 1 uniformly.
+        classes: How many there are, where targets are class numbers; not needed for numbers and probabilities.
+        generator: Source of chance, on the CPU; the global one when None.
+
+    Source: Zhang et al. 2018 (arXiv:1710.09412).
+    """
+
+    alpha: float = 0.2
+    classes: int | None = None
+    generator: Generator | None = None
+
+    def __post_init__(self) -> None:
+        NON_NEGATIVE.check("mixup", "alpha", self.alpha)
+
+    def __call__(self, inputs: tuple[Any, ...], target: Tensor) -> tuple[tuple[Any, ...], Tensor]:
+        """Fields and targets, mixed."""
+        soft = soft_targets("mixup", target, self.classes)
+        mixed = mixup(only_field("mixup", inputs), soft, self.alpha, self.generator)
+        return (mixed.inputs,), mixed.soft
+
+
+def only_field(owner: str, inputs: tuple[Any, ...]) -> Tensor:
+    """The one field of a batch, as floating-point numbers.
+
+    Raises:
+        BadValue: Several fields, or codes: what stands for a category has no middle.
+    """
+    filled: list[Tensor] = [field for field in inputs if field.ndim < 2 or field.shape[-1] > 0]
+    if len(filled) != 1:
+        must = "be one field of numbers"
+        raise BadValue(refusal(owner, "inputs", must, f"{len(filled)} fields", "Categories cannot be mixed."))
+    (field,) = filled
+    return field.float() if field.dtype == torch.uint8 else field
+
+
+MIXUP = Technique(
+    name="mixup",
+    make=MixUp,
+    main="alpha",
+    acts=Acts.BATCH,
+    formula="x ← λ·x + (1 − λ)·x′, y ← λ·y + (1 − λ)·y′; λ ~ Beta(α, α)",
+    source=Source("Zhang et al.", 2018, "mixup: Beyond Empirical Risk Minimization", arxiv="1710.09412"),
+)
