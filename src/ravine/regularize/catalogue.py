@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 from ravine.core.catalogue import Catalogue
+from ravine.regularize.alpha_dropout import ALPHA_DROPOUT
 from ravine.regularize.augment.augment import AUGMENT
 from ravine.regularize.cutmix import CUTMIX
+from ravine.regularize.dropblock import DROPBLOCK
 from ravine.regularize.dropconnect import DROPCONNECT
+from ravine.regularize.dropout import DROPOUT
 from ravine.regularize.feature_dropout import FEATURE_DROPOUT
 from ravine.regularize.feature_noise import FEATURE_NOISE
 from ravine.regularize.label_smoothing import LABEL_SMOOTHING
 from ravine.regularize.mixup import MIXUP
+from ravine.regularize.spatial_dropout import SPATIAL_DROPOUT
 from ravine.regularize.technique import Technique
+from ravine.regularize.variational_dropout import VARIATIONAL_DROPOUT
 
 TECHNIQUES: Catalogue[Technique] = Catalogue(
     "regularization technique",
     [
+        DROPOUT,
+        SPATIAL_DROPOUT,
+        ALPHA_DROPOUT,
+        VARIATIONAL_DROPOUT,
+        DROPBLOCK,
         DROPCONNECT,
         AUGMENT,
         CUTMIX,

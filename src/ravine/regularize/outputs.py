@@ -17,27 +17,27 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from ravine.core.errors import BadValue, refusal
 from ravine.regularize.technique import LayerTechnique
 
-Below = Callable[..., Any]
-"""What the layer would compute without this technique."""
-
 
 class Act(ABC):
     """What a technique does at one layer."""
 
-    idle = True
+    idle: bool = True
     """Whether nothing is done in evaluation; then evaluation goes straight to the layer."""
+    counts: bool = False
+    """Whether training passes are counted for it; a compiled graph breaks there."""
 
     @abstractmethod
-    def around(self, layer: nn.Module, below: Below, args: tuple[Any, ...], kwargs: dict[str, Any], on: bool) -> Any:
-        """The layer's output for these arguments; `on` while training."""
+    def around(self, at: Around, args: tuple[Any, ...], kwargs: dict[str, Any], on: bool) -> Any:
+        """The output of the layer `at.layer` for these arguments; `on` while training."""
 
 
 class Around:
@@ -49,7 +49,10 @@ class Around:
         self.act = act
         self.awake = False
         """Whether it acts in evaluation as it does in training: for Monte Carlo predictions."""
-        self.below: Below | None = layer.__dict__.get("forward")
+        self.passes = 0
+        """Training passes so far, where they are counted."""
+        self.below: Callable[..., Any] | None = layer.__dict__.get("forward")
+        self.hook: int | None = None
         # Exporters ask the network's `forward` for the names of its arguments.
         self.__signature__ = inspect.signature(layer.forward)
 
@@ -57,10 +60,14 @@ class Around:
         """The layer's output, with the technique at work."""
         on = self.awake or self.layer.training
         if not on and self.act.idle:
-            return self._run(*args, **kwargs)
-        return self.act.around(self.layer, self._run, args, kwargs, on)
+            return self.run(*args, **kwargs)
+        out = self.act.around(self, args, kwargs, on)
+        if on and self.act.counts:
+            _count(self)
+        return out
 
-    def _run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """What the layer would compute without this technique."""
         if self.below is not None:
             return self.below(*args, **kwargs)
         return type(self.layer).forward(self.layer, *args, **kwargs)
@@ -68,7 +75,11 @@ class Around:
 
 def put(layer: nn.Module, name: str, act: Act) -> None:
     """Let `act` of the technique `name` work at `layer`, around what is there already."""
-    layer.__dict__["forward"] = Around(layer, name, act)
+    around = Around(layer, name, act)
+    if not act.idle:
+        # Fused evaluation of `nn.TransformerEncoderLayer` passes by layers that have no hook.
+        around.hook = layer.register_forward_pre_hook(_nothing).id
+    layer.__dict__["forward"] = around
 
 
 def take_off(layer: nn.Module, name: str) -> None:
@@ -82,6 +93,8 @@ def take_off(layer: nn.Module, name: str) -> None:
                 layer.__dict__["forward"] = around.below
             else:
                 del layer.__dict__["forward"]
+            if around.hook is not None:
+                del layer._forward_pre_hooks[around.hook]
             return
         above = around
 
@@ -94,6 +107,15 @@ def arounds(layer: nn.Module) -> Iterator[Around]:
         at = at.below
 
 
+def _nothing(layer: nn.Module, args: Any) -> None:
+    """A hook that does nothing."""
+
+
+@torch.compiler.disable  # type: ignore[untyped-decorator]
+def _count(at: Around | OutputTechnique) -> None:
+    at.passes += 1
+
+
 class OutputTechnique(nn.Module, LayerTechnique, Act):
     """A technique that changes what a layer gives; by itself it is a layer too.
 
@@ -101,28 +123,59 @@ class OutputTechnique(nn.Module, LayerTechnique, Act):
     after layers of a network that exists, and `nn.Sequential(..., Member(...))` builds one with it.
     """
 
-    by_row = True
+    kinds: ClassVar[tuple[type[nn.Module], ...]] = ()
+    """Layers it is put on when nobody says where and the kind of a layer is enough to tell."""
+    by_row: ClassVar[bool] = True
     """Whether each row of a batch has its own chance."""
 
-    @abstractmethod
-    def change(self, x: Tensor, layer: nn.Module | None) -> Tensor:
-        """A layer's output in training → what is passed on; `layer` is None when this is the layer."""
+    def __init__(self) -> None:
+        super().__init__()
+        self.passes = 0
+        """Training passes so far, where they are counted and this is the layer."""
 
-    def rest(self, x: Tensor) -> Tensor:
+    @abstractmethod
+    def change(self, x: Any) -> Any:
+        """A layer's output in training → what is passed on.
+
+        Args:
+            x: A tensor; from recurrent layers perhaps a PackedSequence. Not changed.
+        """
+
+    def change_at(self, x: Any, layer: nn.Module | None, passes: int) -> Any:
+        """`change`, for members that ask what layer gave `x`, or when.
+
+        Args:
+            x: As for `change`.
+            layer: What gave it; None when the technique is itself the layer.
+            passes: Training passes before this one, where they are counted.
+        """
+        del layer, passes
+        return self.change(x)
+
+    def rest(self, x: Any) -> Any:
         """The same in evaluation; only asked when `idle` is False."""
         return x
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Any) -> Any:
         """The tensor, changed while training."""
-        if self.training:
-            return self.change(x, None)
-        return x if self.idle else self.rest(x)
+        if not self.training:
+            return x if self.idle else self.rest(x)
+        out = self.change_at(x, None, self.passes)
+        if self.counts:
+            _count(self)
+        return out
 
-    def around(self, layer: nn.Module, below: Below, args: tuple[Any, ...], kwargs: dict[str, Any], on: bool) -> Any:
+    def around(self, at: Around, args: tuple[Any, ...], kwargs: dict[str, Any], on: bool) -> Any:
         """The layer's output, its first tensor changed."""
-        out = below(*args, **kwargs)
-        first, rebuilt = first_tensor(self.name, out)
-        return rebuilt(self.change(first, layer) if on else self.rest(first))
+        out = at.run(*args, **kwargs)
+        first, rest = first_tensor(self.name, out)
+        first = self.change_at(first, at.layer, at.passes) if on else self.rest(first)
+        return first if rest is None else (first, *rest)
+
+    def suits(self, name: str, layer: nn.Module) -> bool:
+        """Whether `layer` is of one of its `kinds`."""
+        del name
+        return isinstance(layer, self.kinds)
 
     def attach(self, layers: Mapping[str, nn.Module]) -> None:
         """Put it after these layers."""
@@ -135,8 +188,8 @@ class OutputTechnique(nn.Module, LayerTechnique, Act):
             take_off(layer, self.name)
 
 
-def first_tensor(owner: str, out: Any) -> tuple[Any, Callable[[Any], Any]]:
-    """The tensor that a layer's output begins with, and how to put another in its place.
+def first_tensor(owner: str, out: Any) -> tuple[Any, tuple[Any, ...] | None]:
+    """The tensor that a layer's output begins with, and what comes after it; None when it is all.
 
     Recurrent layers give (steps, state), attention gives (output, weights): the first is what goes on.
 
@@ -144,16 +197,11 @@ def first_tensor(owner: str, out: Any) -> tuple[Any, Callable[[Any], Any]]:
         BadValue: There is none.
     """
     if isinstance(out, Tensor | PackedSequence):
-        return out, _itself
+        return out, None
     if isinstance(out, tuple) and out and isinstance(out[0], Tensor | PackedSequence):
-        rest = out[1:]
-        return out[0], lambda first: (first, *rest)
+        return out[0], out[1:]
     must = "be a tensor or a tuple that begins with one"
     raise BadValue(refusal(owner, "the output of a layer it is put on", must, type(out).__name__))
-
-
-def _itself(first: Any) -> Any:
-    return first
 
 
 HIDDEN_ACTIVATIONS = (
