@@ -18,17 +18,29 @@ from ravine.regularize.dropconnect import (
     gaussian_moments,
 )
 from ravine.regularize.dropout import Dropout, dropout
+from ravine.regularize.elastic_net import ElasticNet
 from ravine.regularize.feature_dropout import FeatureDropout, feature_dropout
 from ravine.regularize.feature_noise import FeatureNoise, feature_noise
 from ravine.regularize.flip import Flip, flip, random_flip
+from ravine.regularize.gradient_noise import GradientNoise, gradient_noise
+from ravine.regularize.l1 import L1, soft_threshold
+from ravine.regularize.l2 import L2
 from ravine.regularize.label_smoothing import LabelSmoothing, smooth_labels
 from ravine.regularize.light import light
+from ravine.regularize.max_norm import MaxNorm, max_norm
 from ravine.regularize.mixup import Mixed, MixUp, mix, mixup
+from ravine.regularize.penalty import Penalty
+from ravine.regularize.penalty_report import PenaltyReport, TensorReport, penalty_report
 from ravine.regularize.shift import Shift, random_shift, shift
 from ravine.regularize.spatial_dropout import SpatialDropout, spatial_dropout
 from ravine.regularize.variational_dropout import VariationalDropout, variational_dropout
+from ravine.regularize.weight_noise import WeightNoise, weight_noise
+from ravine.regularize.weight_standardization import WeightStandardization, standardize_weight
+from ravine.regularize.weights import WeightFilter
 
 __all__ = [
+    "L1",
+    "L2",
     "PRESETS",
     "TECHNIQUES",
     "TRANSFORMS",
@@ -39,17 +51,26 @@ __all__ = [
     "DropBlock",
     "DropConnect",
     "Dropout",
+    "ElasticNet",
     "FeatureDropout",
     "FeatureNoise",
     "Flip",
+    "GradientNoise",
     "LabelSmoothing",
+    "MaxNorm",
     "MixUp",
     "Mixed",
     "Moments",
+    "Penalty",
+    "PenaltyReport",
     "RandAugment",
     "Shift",
     "SpatialDropout",
+    "TensorReport",
     "VariationalDropout",
+    "WeightFilter",
+    "WeightNoise",
+    "WeightStandardization",
     "alpha_dropout",
     "apply",
     "attached",
@@ -64,15 +85,21 @@ __all__ = [
     "feature_noise",
     "flip",
     "gaussian_moments",
+    "gradient_noise",
     "light",
+    "max_norm",
     "mix",
     "mixup",
+    "penalty_report",
     "random_cutout",
     "random_flip",
     "random_shift",
     "remove",
     "shift",
     "smooth_labels",
+    "soft_threshold",
     "spatial_dropout",
+    "standardize_weight",
     "variational_dropout",
+    "weight_noise",
 ]

@@ -9,13 +9,20 @@ from ravine.regularize.cutmix import CUTMIX
 from ravine.regularize.dropblock import DROPBLOCK
 from ravine.regularize.dropconnect import DROPCONNECT
 from ravine.regularize.dropout import DROPOUT
+from ravine.regularize.elastic_net import ELASTIC_NET
 from ravine.regularize.feature_dropout import FEATURE_DROPOUT
 from ravine.regularize.feature_noise import FEATURE_NOISE
+from ravine.regularize.gradient_noise import GRADIENT_NOISE
+from ravine.regularize.l1 import L1_NORM
+from ravine.regularize.l2 import L2_NORM
 from ravine.regularize.label_smoothing import LABEL_SMOOTHING
+from ravine.regularize.max_norm import MAX_NORM
 from ravine.regularize.mixup import MIXUP
 from ravine.regularize.spatial_dropout import SPATIAL_DROPOUT
 from ravine.regularize.technique import Technique
 from ravine.regularize.variational_dropout import VARIATIONAL_DROPOUT
+from ravine.regularize.weight_noise import WEIGHT_NOISE
+from ravine.regularize.weight_standardization import WEIGHT_STANDARDIZATION
 
 TECHNIQUES: Catalogue[Technique] = Catalogue(
     "regularization technique",
@@ -26,6 +33,13 @@ TECHNIQUES: Catalogue[Technique] = Catalogue(
         VARIATIONAL_DROPOUT,
         DROPBLOCK,
         DROPCONNECT,
+        WEIGHT_NOISE,
+        GRADIENT_NOISE,
+        WEIGHT_STANDARDIZATION,
+        L1_NORM,
+        L2_NORM,
+        ELASTIC_NET,
+        MAX_NORM,
         AUGMENT,
         CUTMIX,
         FEATURE_DROPOUT,

@@ -186,7 +186,7 @@ class DropConnect(OutputFilter):
             return "output" if self.per_row else "weight"
         return "output" if self.inference == "gaussian" else "none"
 
-    def filtered(self, weight: Tensor, passes: int) -> Tensor:  # noqa: ARG002 (the same at any time)
+    def filtered(self, weight: Tensor, factor: Tensor | float) -> Tensor:  # noqa: ARG002 (the same at any time)
         """The weight with some of it zero."""
         return drop(weight, self.p, self.generator)
 

@@ -20,6 +20,8 @@ from torch import Tensor, nn
 from ravine.core.errors import BadValue, refusal
 from ravine.regularize.technique import LayerTechnique
 
+Schedule = Callable[[float], float]
+
 Role = Literal["none", "weight", "output"]
 """What a filter does at the moment: nothing, change weights, or compute what the layer returns."""
 
@@ -46,24 +48,22 @@ class WeightFilter(LayerTechnique):
     """Layers it is put on when nobody says where."""
     inward: ClassVar[bool] = False
     """Whether it also changes the input weights of recurrent layers."""
+    schedule: Schedule | None = None
+    """Training pass through a layer, counted from `start` → factor of its strength; compiled graphs break there."""
+    start: int = 0
 
     @abstractmethod
     def role(self, training: bool) -> Role:
         """What it does in training, and in evaluation."""
 
     @abstractmethod
-    def filtered(self, weight: Tensor, passes: int) -> Tensor:
+    def filtered(self, weight: Tensor, factor: Tensor | float) -> Tensor:
         """The weight to compute with.
 
         Args:
             weight: As the layer keeps it, or as an earlier filter left it. Not changed.
-            passes: Training passes through the layer before this one, where `counts`.
+            factor: What the schedule says now, a scalar; 1 without one.
         """
-
-    @property
-    def counts(self) -> bool:
-        """Whether training passes are counted for it; a compiled graph breaks there."""
-        return False
 
     def check(self, name: str, layer: nn.Module) -> None:
         """Refuse a layer it cannot act on, called `name`."""
@@ -93,7 +93,7 @@ class OutputFilter(WeightFilter):
         """What the layer returns: (batch, *, in) → (batch, *, out)."""
 
 
-@dataclass(slots=True)
+@dataclass
 class Carried:
     """One technique as one layer carries it."""
 
@@ -101,9 +101,9 @@ class Carried:
     passes: int = 0
 
     def again(self, layer: nn.Module) -> None:
-        """Called after `layer` was copied or loaded, for what torch does not take along."""
+        """Called when it is put on, and when `layer` was copied or loaded: for what torch does not take along."""
 
-    def left(self, layer: nn.Module) -> None:
+    def left(self) -> None:
         """Called when it is taken off."""
 
 
@@ -148,6 +148,7 @@ def put(layer: nn.Module, carried: Carried) -> None:
         layer.__class__ = _carrier(type(layer))
         layer.__dict__["_ravine_load"] = load
     load.carried.append(carried)
+    carried.again(layer)
     _settle(layer, load)
 
 
@@ -163,7 +164,7 @@ def take(technique: LayerTechnique, layers: Mapping[str, nn.Module]) -> None:
         load: _Load = layer.__dict__["_ravine_load"]
         for carried in [c for c in load.carried if c.technique is technique]:
             load.carried.remove(carried)
-            carried.left(layer)
+            carried.left()
         _settle(layer, load)
         if not load.carried:
             del layer.__dict__["_ravine_load"]
@@ -225,9 +226,12 @@ def weight_places(layer: nn.Module, inward: bool) -> list[tuple[nn.Module, str]]
     return [(layer, "weight")] if isinstance(weight, Tensor) and weight.ndim >= 2 else []
 
 
+_Working = list[tuple[WeightFilter, Tensor | float]]
+
+
 def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `layer` returns for these arguments, everything that is at work applied."""
-    working: list[tuple[WeightFilter, int]] = []
+    working: _Working = []
     last: OutputFilter | None = None
     for carried in layer._ravine_load.carried:
         technique = carried.technique
@@ -235,7 +239,7 @@ def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...]
             continue
         role = technique.role(layer.training)
         if role == "weight":
-            working.append((technique, _counted(carried) if technique.counts and layer.training else 0))
+            working.append((technique, 1.0 if technique.schedule is None else _scheduled(carried, technique)))
         elif isinstance(technique, OutputFilter) and role == "output":
             last = technique
     if last is not None:
@@ -252,7 +256,7 @@ def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...]
     held: list[tuple[dict[str, Any], str, Any]] = []
     try:
         for holder, name in weight_places(layer, inward):
-            used = [(t, n) for t, n in working if t.inward or not name.startswith("weight_ih")]
+            used = [(t, f) for t, f in working if t.inward or not name.startswith("weight_ih")]
             weight = _through(used, getattr(holder, name))
             space = holder.__dict__
             # A plain attribute hides the Parameter of the same name; replicas have plain ones anyway.
@@ -274,7 +278,7 @@ def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...]
 
 def _recurrent(
     layer: nn.RNNBase,
-    working: list[tuple[WeightFilter, int]],
+    working: _Working,
     forward: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
@@ -284,7 +288,7 @@ def _recurrent(
     weights = list(before)
     for place, name in enumerate(layer._flat_weights_names):
         if name.startswith("weight"):
-            used = [(t, n) for t, n in working if t.inward or name.startswith("weight_hh")]
+            used = [(t, f) for t, f in working if t.inward or name.startswith("weight_hh")]
             weights[place] = _through(used, before[place])
     layer.__dict__["_flat_weights"] = weights
     try:
@@ -293,17 +297,19 @@ def _recurrent(
         layer.__dict__["_flat_weights"] = before
 
 
-def _through(working: list[tuple[WeightFilter, int]], weight: Any) -> Any:
-    for technique, passes in working:
-        weight = technique.filtered(weight, passes)
+def _through(working: _Working, weight: Any) -> Any:
+    for technique, factor in working:
+        weight = technique.filtered(weight, factor)
     return weight
 
 
 @torch.compiler.disable  # type: ignore[untyped-decorator]
-def _counted(carried: Carried) -> int:
-    """How many training passes came before this one, which is counted."""
+def _scheduled(carried: Carried, technique: WeightFilter) -> Tensor:
+    """The factor at this training pass, which is counted; a tensor, so that no graph is made for its value."""
+    assert technique.schedule is not None
+    factor = technique.schedule(technique.start + carried.passes)
     carried.passes += 1
-    return carried.passes - 1
+    return torch.tensor(factor)
 
 
 def _settle(layer: nn.Module, load: _Load) -> None:
