@@ -52,7 +52,9 @@ def apply(model: nn.Module, technique: LayerTechnique, where: Where = None) -> l
                 kind = type(model).__name__
                 near = did_you_mean(pattern, called)
                 raise BadValue(f"{technique.name}: no layer of the {kind} is called {pattern!r}.{near}")
-    layers = {name: layer for name, layer in called.items() if _meant(where, technique, name, layer)}
+    # The technique sees the whole network to find its places: a hidden layer is told from the head.
+    places = technique.places(model) if where is None else called
+    layers = {name: layer for name, layer in called.items() if name in places and _meant(where, name, layer)}
     if not layers:
         raise BadValue(f"{technique.name}: no layer of the {type(model).__name__} is {_words(where)}.")
     for name, layer in layers.items():
@@ -130,9 +132,9 @@ def _patterns(where: str) -> list[str]:
     return [pattern.strip() for pattern in where.split(",")]
 
 
-def _meant(where: Where, technique: LayerTechnique, name: str, layer: nn.Module) -> bool:
+def _meant(where: Where, name: str, layer: nn.Module) -> bool:
     if where is None:
-        return technique.suits(name, layer)
+        return True
     if isinstance(where, str):
         return any(fnmatchcase(name, pattern) for pattern in _patterns(where))
     if isinstance(where, type | tuple):
