@@ -39,7 +39,7 @@ def png(probe: Probe, title: str) -> bytes:
 
     deviations = [(place, layer.std) for place, layer in enumerate(probe.layers) if layer.predicted is not None]
     expected = [(place, layer.predicted) for place, layer in enumerate(probe.layers) if layer.predicted is not None]
-    sheet.panel(0, "Standard deviation after linear and convolution layers")
+    sheet.panel(0, "Standard deviation after weighted layers")
     if sheet.logs(0, [value for _, value in [*deviations, *expected]]):
         sheet.curve(0, expected, _PREDICTED, "predicted", dashed=True)
         sheet.curve(0, deviations, _MEASURED, "measured")
@@ -132,12 +132,14 @@ class _Sheet:
             self.disc((x, y), 10 if dashed else 7, color)
             if dashed:
                 self.disc((x, y), 6.5, ink.PAPER)
-        self._key(at, color, name)
+        self._key(at, color, name, ring=dashed)
 
     def bars(self, at: int, points: Sequence[tuple[int, float | None]], color: ink.Color, name: str) -> None:
         half = max(2.0, min(14.0, (_RIGHT - _LEFT) / max(self.places, 1) * 0.32))
         for place, value in points:
-            x, y, foot = self._x(place), self._y(at, value or 0.0), self._span(at)[1]
+            if not value:
+                continue
+            x, y, foot = self._x(place), self._y(at, value), self._span(at)[1]
             self.on.rectangle([v * _FINE for v in (x - half, min(y, foot - 3), x + half, foot)], fill=color)
         if points:
             self._key(at, color, name)
@@ -157,7 +159,7 @@ class _Sheet:
         x, y = at
         self.on.ellipse([v * _FINE for v in (x - radius, y - radius, x + radius, y + radius)], fill=color)
 
-    def _key(self, at: int, color: ink.Color, name: str) -> None:
+    def _key(self, at: int, color: ink.Color, name: str, *, ring: bool = False) -> None:
         """The name of a curve, right of the panel's title."""
         if not name:
             return
@@ -165,7 +167,9 @@ class _Sheet:
         right = self.legend.get(at, float(_RIGHT))
         self.text((right, top), name, 25, ink.INK, "rm")
         left = right - ink.font(25).getlength(name) - 14
-        self.disc((left - 8, top), 8, color)
+        self.disc((left - 8, top), 9, color)
+        if ring:
+            self.disc((left - 8, top), 5.5, ink.PAPER)
         self.legend[at] = left - 40
 
     def _rule(self, at: int, value: float, words: str) -> None:
