@@ -10,7 +10,7 @@ import torch
 from ravine.optim import OPTIMIZERS, compiled
 from ravine.optim.compiled import NoCompiler
 
-ELEMENTWISE = [name for name in OPTIMIZERS if name not in ("lamb", "muon")]
+COMPILED = [name for name in OPTIMIZERS if name != "muon"]  # which multiplies matrices
 EVERYTHING = {"weight_decay": 0.1, "clip_norm": 1.0, "clip_value": 0.5}
 
 
@@ -36,7 +36,7 @@ def test_a_rule_compiles_once_for_all_shapes_and_rates(make_params, walk):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("arguments", [{"l1": 0.01}, {**EVERYTHING, "l1": 0.02, "proximal": True, "maximize": True}])
-@pytest.mark.parametrize("name", ELEMENTWISE)
+@pytest.mark.parametrize("name", COMPILED)
 def test_every_rule_compiled_is_the_rule_eager(name, arguments, make_params, walk):
     agrees(name, make_params, walk, **arguments)
 
@@ -57,7 +57,7 @@ def test_without_a_compiler_auto_is_eager_and_says_so_once(make_params, walk, mo
     def fails(*args, **kwargs):
         raise RuntimeError("no g++ here")
 
-    monkeypatch.setattr(compiled, "_watching", lambda seen: fails)
+    monkeypatch.setattr(compiled, "_watching", lambda seen, dtype: fails)
     expected = walk(OPTIMIZERS["lion"](make_params(), engine="eager"), 3)
     with caplog.at_level(logging.INFO, logger="ravine.optim"):
         found = walk(OPTIMIZERS["lion"](make_params()), 3)
@@ -65,3 +65,14 @@ def test_without_a_compiler_auto_is_eager_and_says_so_once(make_params, walk, mo
     assert len(caplog.records) == 1
     with pytest.raises(NoCompiler, match="engine='compiled' needs a working"):
         walk(OPTIMIZERS["lion"](make_params(), engine="compiled"), 1)
+
+
+def test_parameters_moved_in_memory_are_stepped_where_they_are(make_params, walk):
+    eager = OPTIMIZERS["diffgrad"](make_params(), engine="eager")
+    expected = walk(eager, 6)
+    params = make_params()
+    optimizer = OPTIMIZERS["diffgrad"](params, engine="compiled")
+    walk(optimizer, 3)
+    for p in params:
+        p.data = p.data.clone()
+    torch.testing.assert_close(walk(optimizer, 3, start=3), expected, rtol=1e-12, atol=1e-13)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
@@ -18,7 +18,7 @@ from ravine.optim import around, compiled, fused
 from ravine.optim.around import AROUND, Around
 from ravine.optim.family import Family
 from ravine.optim.job import Dials, Form, Job, advance
-from ravine.optim.layout import Bundle, Scratch, Shadow, order_of
+from ravine.optim.layout import Bundle, Lane, Scratch, Shadow, order_of
 from ravine.optim.lines import advance_lines, lines_of
 from ravine.optim.taken import adopted_group, check_params, entry_of, listed, own
 from ravine.rules.checking import check_hyperparameters
@@ -383,32 +383,45 @@ class RuleOptimizer(Optimizer):
         if plan.kernel is not None and fused.supports(bundle.device, bundle.dtype):
             fused.advance(plan.kernel, job, bundle, params, grads)
             return
-        numbers = compiled.numbers_of(job, bundle.device) if plan.compiled else None
-        for i in bundle.alone:
+        numbers = compiled.Numbers(job, bundle.device) if plan.compiled else None
+        if numbers is not None:
+            lanes = zip(bundle.alone, bundle.lanes(params), strict=True)
+            rest = [i for i, lane in lanes if not self._advance_lane(job, numbers, lane, grads[i])]
+        else:
+            rest = bundle.alone
+        for i in rest:
             if params[i].numel():
-                slots = [held[i] for held in bundle.slots]
-                if plan.task.reach is Reach.ELEMENT:
-                    self._advance_piece(job, numbers, params[i], grads[i], slots)
-                else:
-                    advance(job, params[i], grads[i], slots)
+                self._advance_eagerly(plan.task.reach, job, params[i], grads[i], [held[i] for held in bundle.slots])
         for members, block in bundle.blocks:
             p, parts = block.gather(self._scratch, "parameters", [params[i] for i in members])
             g, _ = block.gather(self._scratch, "gradients", [grads[i] for i in members])
-            self._advance_piece(job, numbers, p, g, block.slots)
+            if numbers is None or block.size < 2 or not self._advance_compiled(job, numbers, p, g, block.slots):
+                advance_lines(job, p, g, block.slots)
             torch._foreach_copy_([params[i] for i in members], parts)
 
-    def _advance_piece(self, job: Job, numbers: list[Tensor] | None, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
-        """`advance` for a rule of single elements, by the engine there is."""
-        lines = lines_of(p, g, slots)
+    def _advance_lane(self, job: Job, numbers: compiled.Numbers, lane: Lane, g: Tensor) -> bool:
+        """`_advance_compiled` on one parameter; False for what is too small or has gaps in memory."""
+        if not lane.dense or lane.p.numel() < 2:
+            return False
+        return self._advance_compiled(job, numbers, lane.p, lane.gradient(g), lane.slots)
+
+    def _advance_compiled(
+        self, job: Job, numbers: compiled.Numbers, p: Tensor, g: Tensor, slots: Sequence[Tensor]
+    ) -> bool:
+        """`advance` on flat tensors by a compiled kernel; False where none can be had and none was insisted on."""
+        if compiled.usable() and compiled.advance_compiled(job, numbers, p, g, slots):
+            return True
+        if self.engine == "compiled":
+            raise compiled.refuse(self.family.key)
+        return False
+
+    @staticmethod
+    def _advance_eagerly(reach: Reach, job: Job, p: Tensor, g: Tensor, slots: list[Tensor]) -> None:
+        lines = lines_of(p, g, slots) if reach is Reach.ELEMENT else None
         if lines is None:
             advance(job, p, g, slots)
-            return
-        if numbers is not None and lines[0].numel() > 1:
-            if compiled.usable() and compiled.advance_compiled(job, numbers, *lines):
-                return
-            if self.engine == "compiled":
-                raise compiled.refuse(self.family.key)
-        advance_lines(job, *lines)
+        else:
+            advance_lines(job, *lines)
 
     def _plan(self, index: int, task: Task, params: list[Tensor], places: list[int]) -> Plan:
         """How the parameters at `places` are stepped together; state is made where there is none."""
@@ -426,7 +439,7 @@ class RuleOptimizer(Optimizer):
 
     def _compiles(self, task: Task) -> bool:
         """Whether a step of `task` is to be compiled."""
-        if task.reach is not Reach.ELEMENT or self.engine == "eager":
+        if task.rule.matrices or task.reach is Reach.CLOSURE or self.engine == "eager":
             return False
         return self.engine == "compiled" or self._size() >= compiled.WORTHWHILE
 

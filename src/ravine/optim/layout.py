@@ -35,6 +35,28 @@ def line(tensor: Tensor, order: tuple[int, ...]) -> Tensor:
     return tensor.permute(order).reshape(-1)
 
 
+class Lane:
+    """One parameter with its state as flat tensors that share their memory, kept from step to step."""
+
+    def __init__(self, p: Tensor, slots: Sequence[Tensor]) -> None:
+        order = None if p.is_complex() else order_of(p)
+        self.dense = order is not None and all(order_of(slot) == order for slot in slots)
+        self.order = order or ()
+        self.pointer, self.strides = p.data_ptr(), p.stride()
+        self.plain = p.is_contiguous()
+        if self.dense:
+            self.p = line(p.detach(), self.order)
+            self.slots = [line(slot, self.order) for slot in slots]
+
+    def still(self, p: Tensor) -> bool:
+        """Whether `p` lies where it lay; `p.data = …` moves it."""
+        return p.data_ptr() == self.pointer and p.stride() == self.strides
+
+    def gradient(self, g: Tensor) -> Tensor:
+        """A gradient of the parameter in the same order."""
+        return g.view(-1) if self.plain and g.is_contiguous() else line(g, self.order)
+
+
 class Scratch:
     """Buffers for gathered parameters and gradients, shared by all blocks of a kind."""
 
@@ -138,6 +160,7 @@ class Bundle:
                 block = Block([params[i] for i in run], [records[i] for i in run], names)
                 self.blocks.append((run, block))
         self.slots = [[record[name] for record in records] for name in names]
+        self._lanes: list[Lane] | None = None
         self.clockwork: Tensor | None = None  # the step count as torch's fused kernels want it
 
     def fits(self, params: Sequence[Tensor], places: Sequence[int], state: Mapping[Tensor, Any]) -> bool:
@@ -152,6 +175,14 @@ class Bundle:
                 if record.get(name) is not slot:
                     return False
         return True
+
+    def lanes(self, params: Sequence[Tensor]) -> list[Lane]:
+        """The lanes of those `alone`, in their order."""
+        lanes = self._lanes
+        if lanes is None or not all(lane.still(params[i]) for lane, i in zip(lanes, self.alone, strict=True)):
+            lanes = [Lane(params[i], [held[i] for held in self.slots]) for i in self.alone]
+            self._lanes = lanes
+        return lanes
 
     def tick(self) -> None:
         """Count one step for every member."""
