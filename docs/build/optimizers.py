@@ -15,6 +15,7 @@ from mkdocs.structure.files import File
 from reference import table
 
 FOLDER = "optimizers"
+KINDS = ("optimizer", "wrapper", "method")
 _STEPS = 120
 _WIDTH = 760  # pixels of a map in a page
 
@@ -24,7 +25,7 @@ def on_config(config: Any) -> Any:
     from ravine.cli.topics import pages
 
     section = next(entry["Optimizers"] for entry in config.nav if "Optimizers" in entry)
-    section += [{page.name: f"{FOLDER}/{page.name}.md"} for page in pages()]
+    section += [{page.name: f"{FOLDER}/{page.name}.md"} for kind in KINDS for page in pages(kind)]
     return config
 
 

@@ -6,8 +6,13 @@ import pytest
 import torch
 
 from ravine.cli import main
-from ravine.cli.topics import TOPICS, Page, explained, pages
+from ravine.cli.backprop import WEIGHTS
+from ravine.cli.page import Page
+from ravine.cli.topics import TOPICS, explained, pages
+from ravine.models.unit_graph_picture import BACK, FORWARD
 from ravine.optim.methods import METHODS
+from ravine.regularize.catalogue import TECHNIQUES
+from ravine.regularize.technique import Acts
 from ravine.rules import RULES, WRAPPERS
 
 EVERY = [*RULES, *WRAPPERS]
@@ -94,6 +99,73 @@ def test_bounds_defaults_and_departures_in_full(capsys):
     assert explained("amsgrad").departures.startswith("Four conventions are in use.")
 
 
+@pytest.mark.parametrize("name", TECHNIQUES)
+def test_a_technique_has_its_page_and_an_example_that_runs(capsys, name):
+    assert main(["explain", name]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    technique, page = TECHNIQUES[name], explained(name)
+    for text in (technique.formula, str(technique.source), page.summary, f"[regularize] {name} = "):
+        assert " ".join(text.split()) in out
+    assert "State" not in out
+    taken = inspect.signature(technique.make).parameters
+    assert [argument.name for argument in page.arguments] == list(taken)
+    assert all(argument.meaning for argument in page.arguments)
+    compile(page.example, name, "exec")
+    scope = {}
+    exec(page.example.splitlines()[0 if technique.acts is not Acts.WEIGHTS else 1], scope)  # the text is ours
+    assert scope[technique.make.__name__] is technique.make
+
+
+def test_backpropagation_with_numbers_that_autograd_finds_too(capsys, tmp_path):
+    from PIL import Image
+
+    file = tmp_path / "backprop.png"
+    assert main(["explain", "backprop", "-o", str(file)]) == 0
+    out = capsys.readouterr().out
+    weights = torch.tensor([0.5, -0.3, -0.4, 0.8, 1.2, 0.6, -0.7, 0.9, 0.2], dtype=torch.float64, requires_grad=True)
+    w = dict(zip(WEIGHTS, weights, strict=True))
+    assert [value.item() for value in w.values()] == list(WEIGHTS.values())
+    h1 = torch.tanh(w["x1", "h1"] + 2 * w["x2", "h1"])
+    h2 = torch.tanh(w["x1", "h2"] + 2 * w["x2", "h2"])
+    h3 = torch.tanh(h1 * w["h1", "h3"] + h2 * w["h2", "h3"])
+    y = h3 * w["h3", "y"] + h2 * w["h2", "y"] + 2 * w["x2", "y"]
+    (gradients,) = torch.autograd.grad((y - 1) ** 2 / 2, weights)
+    lines = [line.split() for line in out.splitlines() if " → " in line and "∂loss" not in line]
+    for (u, v), gradient in zip(WEIGHTS, gradients.tolist(), strict=True):
+        (line,) = [line for line in lines if line[:3] == [u, "→", v]]
+        assert float(line[-1].replace("−", "-")) == pytest.approx(gradient, abs=5e-4)
+    assert f"loss = ½(o[y] − 1.000)² = {((y - 1) ** 2 / 2).item():.3f}" in out
+    assert "a = 0.500·1.000 − 0.300·2.000 = −0.100" in out
+    assert f"drawn into {file}" in " ".join(out.split())
+    with Image.open(file) as image:
+        assert image.format == "PNG"
+        colors = {color for _, color in image.getcolors(1 << 20)}
+    assert {FORWARD, BACK} <= colors
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["adam", "-o", "adam.png"], "error: explain: there is no picture of adam. With a picture: backprop."),
+        (["backprop", "-o", "a.svg"], "error: explain: --output must end in .png; got 'a.svg'."),
+        (["-o", "a.png"], "error: explain: -o draws one example, so it needs a NAME."),
+    ],
+)
+def test_what_cannot_be_drawn_is_said(words, text, capsys):
+    assert main(["explain", *words]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(text)
+
+
+def test_without_a_name_everything_is_listed(capsys):
+    assert main(["explain"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    names = [line.split()[0] for line in lines if line.strip()]
+    assert set(names) >= {page.name for page in pages()}
+    assert [line for line in lines if line in {topic.title for topic in TOPICS}] == [topic.title for topic in TOPICS]
+
+
 @pytest.mark.parametrize("spelling", ["AdaBelief", "schedule-free-sgd", " adam "])
 def test_case_and_hyphens_do_not_matter(spelling, capsys):
     assert main(["explain", spelling]) == 0
@@ -115,7 +187,7 @@ def test_topics_are_asked_in_turn(monkeypatch):
 
     adam = explained("adam")
     page = Page(**{name: getattr(adam, name) for name in Page.__slots__} | {"name": "overfits", "kind": "symptom"})
-    more = topics.Topic("symptom", lambda: {"overfits": page, "adam": page}, lambda member: member)
+    more = topics.Topic("symptom", "Symptoms", lambda: {"overfits": page, "adam": page}, lambda member: member)
     monkeypatch.setattr(topics, "TOPICS", (*TOPICS, more))
     assert explained("overfits").kind == "symptom"
     assert explained("adam").kind == "optimizer"

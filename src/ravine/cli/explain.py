@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ravine.cli.verb import DebugOption
+from ravine.core.errors import BadValue, refusal
 
 if TYPE_CHECKING:
-    from ravine.cli.topics import Page
+    from ravine.cli.page import Page
 
 _WIDE = 100  # columns when the output is no terminal: prose is for reading
 
@@ -17,7 +19,9 @@ EXAMPLES = """[bold]Examples[/bold]
 
   ravine explain adabelief
 
-  ravine explain lookahead"""
+  ravine explain dropconnect
+
+  ravine explain backprop -o backprop.png"""
 
 
 def complete_name(incomplete: str) -> list[str]:
@@ -29,29 +33,82 @@ def complete_name(incomplete: str) -> list[str]:
 
 def explain(
     name: Annotated[
-        str,
+        str | None,
         typer.Argument(
-            metavar="NAME",
-            help="Of an optimizer; `ravine optimizers` lists them.",
+            metavar="[NAME]",
+            help="Of an optimizer, a regularization technique, a calculation; without it, all names are listed.",
             autocompletion=complete_name,
             show_default=False,
         ),
-    ],
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Draw the example, where there is one, into a picture (.png).",
+            show_default=False,
+        ),
+    ] = None,
     _debug: DebugOption = False,
 ) -> None:
     """Explain NAME: what it is, its formula, hyperparameters, state, departures, source, and how to use it."""
     from ravine.cli.topics import explained
 
-    _print(explained(name))
+    if name is None:
+        if output is not None:
+            raise BadValue("explain: -o draws one example, so it needs a NAME. With a picture: backprop.")
+        _print_topics()
+        return
+    page = explained(name)
+    if output is not None:
+        _draw(page, output)
+    _print(page)
+    if output is not None:
+        typer.echo(f"\ndrawn into {output}")
+    elif page.drawing:
+        typer.echo(f"\nAs a picture: ravine explain {page.name} -o {page.name}.png")
+
+
+def _draw(page: Page, path: Path) -> None:
+    from ravine.core.files import write_whole
+
+    if page.drawing is None:
+        from ravine.cli.topics import pictured
+
+        raise BadValue(f"explain: there is no picture of {page.name}. With a picture: {', '.join(pictured())}.")
+    if path.suffix.lower() != ".png":
+        raise BadValue(refusal("explain", "--output", "end in .png", str(path)))
+    write_whole(path, page.drawing.png())
+
+
+def _console() -> Any:
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def _print_topics() -> None:
+    from rich.text import Text
+
+    from ravine.cli.topics import TOPICS, pages
+
+    console = _console()
+    for topic in TOPICS:
+        found = list(pages(topic.kind))
+        if not found:
+            continue
+        console.print(Text(topic.title, style="bold"))
+        console.print(_table(("", ""), [(page.name, page.summary) for page in found], header=False))
+    console.print(Text("All about one: ravine explain NAME"))
 
 
 def _print(page: Page) -> None:
-    from rich.console import Console
     from rich.text import Text
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
+    console = _console()
 
     def heading(words: str) -> None:
         console.print()
@@ -67,15 +124,20 @@ def _print(page: Page) -> None:
         if all(line.startswith("  ") for line in lines):
             console.print(Text(paragraph, style="green"), soft_wrap=True)
         else:
-            console.print(Text(" ".join(paragraph.split())))
+            told = " ".join(paragraph.split())
+            console.print(Text(told.replace(" - ", "\n- ") if told.startswith("- ") else told))
     if page.arguments:
         heading("Hyperparameters")
         console.print(_table(("name", "default", "allowed", "meaning"), page.arguments))
-    heading("State" if page.holds else "State per parameter")
-    if page.state:
-        console.print(_table(("name", "what"), page.state))
-    else:
-        console.print(Text(page.holds or "none"))
+    if page.kept is not None:
+        heading("State" if page.holds else "State per parameter")
+        if page.state:
+            console.print(_table(("name", "what"), page.state))
+        else:
+            console.print(Text(page.holds or "none"))
+    if page.drawing:
+        heading("An example")
+        console.print(page.drawing.terminal())
     if page.departures:
         heading("Departures")
         console.print(Text(page.departures))

@@ -9,7 +9,7 @@ import typer
 from ravine.cli.verb import DebugOption
 
 if TYPE_CHECKING:
-    from ravine.cli.topics import Page
+    from ravine.cli.page import Page
 
 _WIDE = 200  # columns when the output is no terminal: nothing is cut off in a file or a pipe
 _KINDS = ("optimizer", "wrapper", "method")
@@ -44,7 +44,7 @@ def _print_json(found: list[Page]) -> None:
             "kind": page.kind,
             "summary": page.summary,
             "formula": page.formula,
-            "state": page.holds or list(page.kept),
+            "state": page.holds or list(page.kept or ()),
             "source": str(page.source),
         }
         for page in found

@@ -7,89 +7,18 @@ one more line in `TOPICS`; nothing else asks what kind a name is of.
 from __future__ import annotations
 
 import inspect
-import re
-import sys
-import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
+from ravine.cli.page import Argument, Page, arguments_of, as_sentence, meanings_of, sections_of, slots_of, summary_of
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadValue
-from ravine.core.intervals import Interval
-from ravine.core.sources import Source
 
 if TYPE_CHECKING:
     from ravine.optim.methods import Method
+    from ravine.regularize.technique import Technique
     from ravine.rules import Rule, Wrapper
-
-_HEADING = re.compile(r"^(Args|Attributes|Returns|Source|Departures?|Raises):", re.MULTILINE)
-_ARGUMENT = re.compile(r"^    (?P<name>\w+): (?P<text>.*(?:\n {8}.*)*)", re.MULTILINE)
-_SLOT = re.compile(r"^    (?P<name>\w+): Any  # (?P<text>.*)$", re.MULTILINE)
-
-
-class Argument(NamedTuple):
-    """One hyperparameter."""
-
-    name: str
-    default: str
-    allowed: str
-    meaning: str
-
-
-class Slot(NamedTuple):
-    """One thing remembered for each parameter."""
-
-    name: str
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """What there is to say about one name.
-
-    Attributes:
-        name: The name.
-        kind: What kind of thing it is.
-        summary: What it is, in a sentence.
-        formula: In a line.
-        text: Formulas and paragraphs, as in its docstring; indented lines are formulas.
-        facts: Short answers: label and value.
-        arguments: Its hyperparameters.
-        state: What it may remember for each parameter.
-        kept: Names of what of it is kept unless options ask for more.
-        departures: Where published code differs from the published formula; "" where it does not.
-        source: Where it comes from.
-        origin: The place in the source, and further sources, as the docstring has them.
-        example: Three lines of Python.
-        holds: What it keeps for all parameters together, in words; "" where `kept` says it.
-    """
-
-    name: str
-    kind: str
-    summary: str
-    formula: str
-    text: str
-    facts: tuple[tuple[str, str], ...]
-    arguments: tuple[Argument, ...]
-    state: tuple[Slot, ...]
-    kept: tuple[str, ...]
-    departures: str
-    source: Source
-    origin: str
-    example: str
-    holds: str = ""
-
-    @property
-    def remembers(self) -> str:
-        """Numbers kept for each parameter, with their names: "2: m, v"; how many at most where options add some.
-
-        Of a method: what it keeps for all parameters together.
-        """
-        if self.holds:
-            return self.holds
-        names = f"{len(self.kept)}: {', '.join(self.kept)}" if self.kept else "0"
-        return names if len(self.kept) == len(self.state) else f"{names} (up to {len(self.state)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +26,7 @@ class Topic:
     """A kind of thing that can be explained."""
 
     kind: str
+    title: str
     members: Callable[[], Mapping[str, Any]]
     page: Callable[[Any], Page]
 
@@ -125,6 +55,11 @@ def pages(kind: str | None = None) -> Iterator[Page]:
             yield from map(topic.page, topic.members().values())
 
 
+def pictured() -> list[str]:
+    """Names whose page has a picture."""
+    return [page.name for page in pages() if page.drawing]
+
+
 def _rules() -> Mapping[str, Any]:
     from ravine.rules import RULES
 
@@ -143,13 +78,31 @@ def _methods() -> Mapping[str, Any]:
     return METHODS
 
 
+def _techniques() -> Mapping[str, Any]:
+    from ravine.regularize.catalogue import TECHNIQUES
+
+    return TECHNIQUES
+
+
+def _technique_page(technique: Technique) -> Page:
+    from ravine.cli.technique_page import technique_page
+
+    return technique_page(technique)
+
+
+def _calculations() -> Mapping[str, Callable[[], Page]]:
+    from ravine.cli.backprop import backprop_page
+
+    return {"backprop": backprop_page}
+
+
 def rule_page(rule: Rule) -> Page:
     """The page of an update rule."""
     from ravine.optim.torch_words import class_of
 
     family, given = class_of(rule)
-    said = _sections(rule.update)
-    meanings = {**_meanings(rule.clock), **_meanings(rule.update)}
+    said = sections_of(rule.update)
+    meanings = {**meanings_of(rule.clock), **meanings_of(rule.update)}
     own = "weight_decay" in rule.hyperparameters
     decay = "its own, see its hyperparameters" if own else f"{rule.decay}, λ = {rule.weight_decay:g} unless given"
     facts = [
@@ -164,14 +117,14 @@ def rule_page(rule: Rule) -> Page:
     return Page(
         name=rule.name,
         kind="optimizer",
-        summary=_summary(rule.update, rule.name),
+        summary=summary_of(rule.update, rule.name),
         formula=rule.formula,
         text=said[""],
         facts=tuple(facts),
-        arguments=tuple(_arguments(rule.hyperparameters, rule.bounds, rule.options, meanings)),
-        state=_slots(rule.state),
+        arguments=tuple(arguments_of(rule.hyperparameters, rule.bounds, rule.options, meanings)),
+        state=slots_of(rule.state),
         kept=rule.slots(rule.hyperparameters),
-        departures=_sentence(said.get("Departures", said.get("Departure", ""))),
+        departures=as_sentence(said.get("Departures", said.get("Departure", ""))),
         source=rule.source,
         origin=said.get("Source", ""),
         example=f"from ravine.optim import {family.name}\noptimizer = {family.name}({words})\n"
@@ -185,7 +138,7 @@ def wrapper_page(wrapper: Wrapper) -> Page:
 
     does = wrapper.before or wrapper.after
     assert does is not None
-    said = _sections(does)
+    said = sections_of(does)
     made = next(name for name in optim.__all__ if name.lower() == wrapper.name)
     needs_loss = wrapper.reach.value == "closure"
     step = (
@@ -196,7 +149,7 @@ def wrapper_page(wrapper: Wrapper) -> Page:
     return Page(
         name=wrapper.name,
         kind="wrapper",
-        summary=_summary(does, wrapper.name),
+        summary=summary_of(does, wrapper.name),
         formula=wrapper.formula,
         text=said[""],
         facts=(
@@ -204,10 +157,10 @@ def wrapper_page(wrapper: Wrapper) -> Page:
             ("needs to see", _REACH[wrapper.reach.value]),
             ("class", f"ravine.optim.{made}"),
         ),
-        arguments=tuple(_arguments(wrapper.defaults, wrapper.bounds, wrapper.options, _meanings(does))),
-        state=_slots(wrapper.state),
-        kept=tuple(slot.name for slot in _slots(wrapper.state)),
-        departures=_sentence(said.get("Departures", "")),
+        arguments=tuple(arguments_of(wrapper.defaults, wrapper.bounds, wrapper.options, meanings_of(does))),
+        state=slots_of(wrapper.state),
+        kept=tuple(slot.name for slot in slots_of(wrapper.state)),
+        departures=as_sentence(said.get("Departures", "")),
         source=wrapper.source,
         origin=said.get("Source", ""),
         example=f"from ravine.optim import AdamW, {made}\noptimizer = {made}(AdamW(model.parameters(), lr=0.001))\n"
@@ -217,9 +170,9 @@ def wrapper_page(wrapper: Wrapper) -> Page:
 
 def method_page(method: Method) -> Page:
     """The page of a method that is no update rule."""
-    said, meanings = _sections(method.make), _meanings(method.make)
+    said, meanings = sections_of(method.make), meanings_of(method.make)
     parameters = inspect.signature(method.make).parameters.values()
-    bounds: Mapping[str, Interval] = getattr(method.make, "bounds", {})
+    bounds = getattr(method.make, "bounds", {})
     return Page(
         name=method.name,
         kind="method",
@@ -248,9 +201,11 @@ def method_page(method: Method) -> Page:
 
 
 TOPICS: tuple[Topic, ...] = (
-    Topic("optimizer", _rules, rule_page),
-    Topic("wrapper", _wrappers, wrapper_page),
-    Topic("method", _methods, method_page),
+    Topic("optimizer", "Optimizers", _rules, rule_page),
+    Topic("wrapper", "Around an optimizer", _wrappers, wrapper_page),
+    Topic("method", "Methods of the whole model", _methods, method_page),
+    Topic("regularization", "Regularization", _techniques, _technique_page),
+    Topic("calculation", "Calculations", _calculations, lambda page: page()),
 )
 """Every kind of thing that can be explained, in the order in which they are asked for a name."""
 
@@ -259,59 +214,3 @@ _REACH = {
     "tensor": "the whole tensor",
     "closure": "the loss again, at another point",
 }
-
-
-def _sections(function: Callable[..., Any]) -> dict[str, str]:
-    """A docstring by its headings; what stands before the first is under ""."""
-    doc = inspect.getdoc(function) or ""
-    pieces = _HEADING.split(doc)
-    found = {"": pieces[0].strip("\n")}
-    found.update({h: textwrap.dedent(text).strip() for h, text in zip(pieces[1::2], pieces[2::2], strict=True)})
-    return found
-
-
-def _meanings(function: Callable[..., Any]) -> dict[str, str]:
-    """What the docstring says of each argument, one line each."""
-    doc = inspect.getdoc(function) or ""
-    _, _, after = doc.partition("\nArgs:\n")
-    return {m["name"]: " ".join(m["text"].split()) for m in _ARGUMENT.finditer(after.partition("\n\n")[0])}
-
-
-def _sentence(text: str) -> str:
-    whole = " ".join(text.split())
-    return whole[:1].upper() + whole[1:]
-
-
-def _summary(function: Callable[..., Any], name: str) -> str:
-    """What the file says it holds; a variant of another rule lives in the file of its own name."""
-    room = function.__module__.rpartition(".")[0]
-    home = sys.modules.get(f"{room}.{name}") or sys.modules[function.__module__]
-    return (inspect.getdoc(home) or "").partition("\n")[0]
-
-
-def _arguments(
-    values: Mapping[str, Any],
-    bounds: Mapping[str, Interval],
-    options: Mapping[str, Any],
-    meanings: Mapping[str, str],
-) -> Iterator[Argument]:
-    for name, default in values.items():
-        allowed = bounds[name].must.removeprefix("be ") if name in bounds else _listed(options[name])
-        shown = f"{default:g}" if isinstance(default, float) else str(default)
-        yield Argument(name, shown, allowed, meanings.get(name, "See above."))
-
-
-def _listed(allowed: Any) -> str:
-    if isinstance(allowed, range):
-        return f"whole numbers in [{allowed[0]}, {allowed[-1]}]"
-    return ", ".join(map(str, allowed))
-
-
-def _slots(state: type) -> tuple[Slot, ...]:
-    """The fields of a state; what they mean is the comment beside each, where the source is at hand."""
-    try:
-        meanings = {found["name"]: found["text"] for found in _SLOT.finditer(inspect.getsource(state))}
-    except (OSError, TypeError):
-        meanings = {}
-    fields: tuple[str, ...] = getattr(state, "_fields", ())
-    return tuple(Slot(name, meanings.get(name, "")) for name in fields)

@@ -178,8 +178,8 @@ class UnitGraph(nn.Module):
             if self.bias is not None:
                 self.bias.zero_()
 
-    def set_weights(self, weights: Mapping[Edge, float]) -> None:
-        """Give edges their weights by name; the others keep theirs."""
+    def set_weights(self, weights: Mapping[Any, float]) -> None:
+        """Give edges (from, to) their weights; the others keep theirs."""
         place = {edge: number for number, edge in enumerate(self.edges)}
         strange = [edge for edge in weights if edge not in place]
         if strange:
