@@ -22,7 +22,7 @@ def soft_threshold(weight: Tensor, threshold: float) -> Tensor:
 
     >>> import torch
     >>> soft_threshold(torch.tensor([-2.0, 0.5, 3.0]), 1.0)
-    tensor([-1., 0., 2.])
+    tensor([-1.,  0.,  2.])
 
     Args:
         weight: Any shape (*). Not changed.

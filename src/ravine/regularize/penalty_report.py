@@ -76,7 +76,7 @@ def penalty_report(model: nn.Module, *penalties: Penalty) -> PenaltyReport:
     parameter  shape   L1   L2  zeros  largest unit   l1
     weight       1×2    3    3  50.0%             3  0.3
     bias           1  0.5  0.5   0.0%
-    all                        33.3%                 0.3
+    all                         33.3%                0.3
 
     Args:
         model: Any network.

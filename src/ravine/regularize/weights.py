@@ -18,6 +18,7 @@ import torch
 from torch import Tensor, nn
 
 from ravine.core.errors import BadValue, refusal
+from ravine.regularize.outputs import Around
 from ravine.regularize.technique import LayerTechnique
 
 Schedule = Callable[[float], float]
@@ -181,7 +182,8 @@ def check_swap(owner: str, name: str, layer: nn.Module) -> None:
     """Refuse a layer whose class cannot be swapped."""
     if isinstance(layer, torch.jit.ScriptModule):
         raise BadValue(f"{owner}: layer {name!r} is a ScriptModule. Put it on before scripting.")
-    if "forward" in vars(layer):
+    own = vars(layer).get("forward")
+    if own is not None and not isinstance(own, Around):
         raise BadValue(
             f"{owner}: layer {name!r} has a forward of its own, beside its class {type(layer).__name__}. "
             "Take off first what put it there."
