@@ -1,0 +1,120 @@
+"""Which module's backward is wrong: each is checked alone, on what it was given and what came back to it."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+from ravine.optim.gradcheck.calls import Calls, Recorded
+from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves
+from ravine.optim.gradcheck.report import Culprit, Row
+from ravine.optim.gradcheck.tensors import Care, check_tensor
+
+_SAMPLES = 24  # coordinates of a tensor of one module; a random direction reaches the others
+
+
+def culprits(calls: Calls, care: Care, effort: Effort) -> tuple[Culprit, ...]:
+    """The deepest modules whose backward alone is wrong while all modules inside them are right.
+
+    Each call that was recorded is repeated with copies of its inputs; the number checked is Σ ⟨v, output⟩, with v
+    the gradient that came back to the output, scaled to size 1. A wrong gradient from further on reaches a right
+    module as just another v. A module is looked at after those inside it, and not at all if one of them is wrong.
+    """
+    careful = replace(care, samples=_SAMPLES)
+    found: list[Culprit] = []
+    for name, module in reversed(calls.modules.items()):
+        if any(one.name.startswith(f"{name}." if name else "") for one in found):
+            continue
+        for record in calls.calls[name]:
+            rows = _checked_alone(record, careful, effort)
+            faulty = [row for row in rows if row.faulty]
+            if faulty:
+                worst = max(faulty, key=lambda row: (row.verdict == "wrong", row.error))
+                found.append(
+                    Culprit(
+                        name=name,
+                        kind=type(module).__name__,
+                        where=place_of(type(module)),
+                        worst=worst.name,
+                        functions=tuple(_named(kind) for kind in record.custom),
+                        row=worst,
+                    )
+                )
+                break
+    return tuple(reversed(found))
+
+
+def place_of(what: Any) -> str:
+    """file:line of a class or function, as short as it can be found from here; "" where there is no source."""
+    try:
+        file = inspect.getsourcefile(what)
+        line = inspect.getsourcelines(what)[1]
+    except (TypeError, OSError):
+        return ""
+    if file is None:
+        return ""
+    path = Path(file)
+    here = Path.cwd()
+    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
+
+
+def inputs_of(call: Call, through: Sequence[bool] | None = None) -> dict[str, Tensor]:
+    """The tensors in floating point that a call is given, by name; where `through` is false they are left out."""
+    given = pytree.tree_flatten_with_path((call.args, call.kwargs))[0]
+    wanted = [True] * len(given) if through is None else through
+    found = [
+        (path, leaf)
+        for (path, leaf), flows in zip(given, wanted, strict=True)
+        if flows and isinstance(leaf, Tensor) and (leaf.is_floating_point() or leaf.is_complex())
+    ]
+    if len(found) == 1:
+        return {"input": found[0][1]}
+    return {f"input {_path(path)}": leaf for path, leaf in found}
+
+
+def weights_for(outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], seed: int) -> list[Tensor] | None:
+    """What came back to each output, scaled to size 1; random numbers where nothing did; None: it is not finite."""
+    known = [torch.zeros_like(o) if c is None else c.to(o) for o, c in zip(outputs, cotangents, strict=True)]
+    size = math.sqrt(sum(float(c.abs().square().mean()) for c in known if c.numel()))
+    if not math.isfinite(size):
+        return None
+    if size > 0.0:
+        return [c / size for c in known]
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.randn(o.shape, generator=generator, dtype=o.dtype).to(o.device) for o in outputs]
+
+
+def _checked_alone(record: Recorded, care: Care, effort: Effort) -> list[Row]:
+    outputs = float_leaves(record.output)
+    module = record.call.module
+    assert module is not None
+    leaves = inputs_of(record.call, record.through)
+    leaves |= {name: p for name, p in module.named_parameters() if p.requires_grad}
+    weights = weights_for(outputs, record.cotangents, care.seed)
+    if not outputs or not leaves or weights is None:
+        return []
+    problem = Problem(record.call, leaves, record.draws, effort, weights)
+    problem.unsettle()
+    gradients = problem.gradients()
+    if not math.isfinite(problem.base):
+        return []
+    problem.settle()
+    return [check_tensor(problem, name, gradients[name], care) for name in leaves]
+
+
+def _named(kind: type) -> str:
+    where = place_of(kind)
+    return f"{kind.__name__} ({where})" if where else kind.__name__
+
+
+def _path(path: tuple[Any, ...]) -> str:
+    """Where in (args, kwargs) a tensor stands: "0" for the first by place, "mask" for one by name."""
+    return ".".join(str(getattr(key, "idx", getattr(key, "key", getattr(key, "name", key)))) for key in path[1:])
