@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TypeAlias
 
 from ravine.core.errors import BadValue, refusal
 
@@ -21,11 +23,17 @@ class Unit(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Clockwork:
-    """What turns any length into steps: how this run is cut up."""
+    """What turns any length into steps: how this run is cut up.
 
-    steps_per_epoch: int
-    batch_size: int
+    Attributes:
+        total_steps: Optimizer steps of the whole run.
+        steps_per_epoch: None where nobody will ask for epochs.
+        batch_size: Samples of one optimizer step; None where nobody will ask for samples.
+    """
+
     total_steps: int
+    steps_per_epoch: int | None = None
+    batch_size: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +50,12 @@ class Length:
 
     @classmethod
     def parse(cls, text: str | float | Length) -> Length:
-        """Read 100, "100", "100 steps", "3 epochs", "3ep", "50000 samples", "5%" or "0.05 share"."""
+        """Read 100, "100", "100 steps", "3 epochs", "3ep", "50_000 samples", "5%" or "0.05 share"."""
         if isinstance(text, Length):
             return text
         if isinstance(text, int | float):
             return cls(float(text))._checked(text)
-        found = _FORM.fullmatch(text.strip().lower())
+        found = _FORM.fullmatch(text.strip().lower()) if isinstance(text, str) else None
         if found is None:
             raise BadValue(refusal("length", "a length", _MUST, text))
         amount = float(found["amount"])
@@ -55,17 +63,29 @@ class Length:
         return cls(amount / 100 if found["unit"] == "%" else amount, unit)._checked(text)
 
     def steps(self, clockwork: Clockwork) -> int:
-        """This length in whole optimizer steps, rounded to the nearest."""
+        """This length in whole optimizer steps, rounded to the nearest.
+
+        Raises:
+            BadValue: It counts epochs or samples, and the clockwork does not say how long these are.
+        """
+        return round(self.exact_steps(clockwork))
+
+    def exact_steps(self, clockwork: Clockwork) -> float:
+        """This length in optimizer steps, parts of a step included."""
         match self.unit:
             case Unit.STEPS:
-                exact = self.amount
+                return self.amount
             case Unit.EPOCHS:
-                exact = self.amount * clockwork.steps_per_epoch
+                return self.amount * self._known(clockwork.steps_per_epoch, "steps_per_epoch")
             case Unit.SAMPLES:
-                exact = self.amount / clockwork.batch_size
+                return self.amount / self._known(clockwork.batch_size, "batch_size")
             case Unit.SHARE:
-                exact = self.amount * clockwork.total_steps
-        return round(exact)
+                return self.amount * clockwork.total_steps
+
+    def _known(self, number: float | None, name: str) -> float:
+        if number is None:
+            raise BadValue(f"length: {self} can be turned into steps only where {name} is known; give it to Clockwork.")
+        return number
 
     def _checked(self, given: object) -> Length:
         top = 1.0 if self.unit is Unit.SHARE else math.inf
@@ -75,11 +95,22 @@ class Length:
 
     def __str__(self) -> str:
         if self.unit is Unit.SHARE:
-            return f"{100 * self.amount:g}%"
-        return f"{self.amount:g} {self.unit.value}"
+            return f"{_shortest(100 * self.amount, lambda percent: percent / 100 == self.amount)}%"
+        unit = self.unit.value.removesuffix("s") if self.amount == 1 else self.unit.value
+        return f"{_shortest(self.amount, lambda amount: amount == self.amount)} {unit}"
 
 
-_MUST = "read like 100, '100 steps', '3 epochs', '50000 samples' or '5%'"
+Time: TypeAlias = float | str | Length
+"""What a length of time may be given as; a plain number counts steps."""
+
+
+def _shortest(number: float, suffices: Callable[[float], bool]) -> str:
+    """The fewest digits that are read back as the same."""
+    texts = (f"{number:.{digits}g}" for digits in range(6, 18))
+    return next((text for text in texts if suffices(float(text))), repr(number))
+
+
+_MUST = "read like 100, '100 steps', '3 epochs', '50_000 samples' or '5%'"
 _UNITS = {
     "step": Unit.STEPS,
     "steps": Unit.STEPS,
@@ -92,5 +123,5 @@ _UNITS = {
     "share": Unit.SHARE,
 }
 _FORM = re.compile(
-    r"(?P<amount>\d+(?:\.\d*)?(?:e\d+)?)\s*(?P<unit>%|" + "|".join(n for n in _UNITS if n != "%") + r")?"
+    r"(?P<amount>\d+(?:_\d+)*(?:\.\d*)?(?:e[+-]?\d+)?)\s*(?P<unit>%|" + "|".join(n for n in _UNITS if n != "%") + r")?"
 )

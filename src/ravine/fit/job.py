@@ -283,7 +283,7 @@ class Job:
             words.append(f"gradient norm at most {choices.clip_norm:g}")
         section = TrainSection(
             optimizer=f"{choices.optimizer}, peak rate {trainer.base_lr:g}{decay}, batches of {trainer.batch_size}",
-            schedule=f"{choices.schedule} after a warmup of {choices.warmup}, {trainer.epochs:.4g} epochs",
+            schedule=f"{trainer.schedule.told}, {trainer.epochs:.4g} epochs",
             epochs=outcome.epochs,
             best_epoch=outcome.best_epoch,
             steps=outcome.steps,

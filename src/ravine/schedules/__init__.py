@@ -1,9 +1,9 @@
-"""Learning-rate schedules, one a file: frozen, callable, step → factor of the base rate."""
+"""Learning-rate schedules, one a file: frozen, callable, step → factor of the base rate; feedback beside them."""
 
 from __future__ import annotations
 
-from ravine.core.catalogue import Catalogue
 from ravine.schedules.build import build
+from ravine.schedules.catalogue import CATALOGUE
 from ravine.schedules.constant import Constant
 from ravine.schedules.cosine import Cosine
 from ravine.schedules.cosine_restarts import CosineRestarts
@@ -14,30 +14,15 @@ from ravine.schedules.join import Joined, join
 from ravine.schedules.linear import Linear
 from ravine.schedules.multi_step import MultiStep
 from ravine.schedules.one_cycle import OneCycle
+from ravine.schedules.parse import parse
+from ravine.schedules.plateau import Guided, Plateau, PlateauState
 from ravine.schedules.polynomial import Polynomial
+from ravine.schedules.repeat import Repeated, repeat
+from ravine.schedules.scale import Scaled, scale
 from ravine.schedules.schedule import Schedule, name_of
 from ravine.schedules.step import Step
 from ravine.schedules.warmup import Warmup
 from ravine.schedules.warmup_stable_decay import WarmupStableDecay
-
-_KINDS: list[type[Schedule]] = [
-    Constant,
-    Linear,
-    Cosine,
-    OneCycle,
-    Step,
-    MultiStep,
-    Exponential,
-    InverseTime,
-    Polynomial,
-    CosineRestarts,
-    Cyclic,
-    Warmup,
-    WarmupStableDecay,
-]
-
-CATALOGUE: Catalogue[type[Schedule]] = Catalogue("schedule", _KINDS, name=name_of)
-"""Every schedule by its name, the name of its file: "cosine-restarts" → CosineRestarts."""
 
 __all__ = [
     "CATALOGUE",
@@ -46,12 +31,17 @@ __all__ = [
     "CosineRestarts",
     "Cyclic",
     "Exponential",
+    "Guided",
     "InverseTime",
     "Joined",
     "Linear",
     "MultiStep",
     "OneCycle",
+    "Plateau",
+    "PlateauState",
     "Polynomial",
+    "Repeated",
+    "Scaled",
     "Schedule",
     "Step",
     "Warmup",
@@ -59,4 +49,7 @@ __all__ = [
     "build",
     "join",
     "name_of",
+    "parse",
+    "repeat",
+    "scale",
 ]

@@ -6,17 +6,20 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ravine.core.sources import Source
-from ravine.schedules.schedule import check_factors
+from ravine.schedules.schedule import FACTOR, Schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Constant:
+class Constant(Schedule):
     """One factor for all time.
 
         factor(t) = factor
 
     >>> Constant()(1000)
     1.0
+
+    Args:
+        factor: Of the base rate.
 
     Source: Robbins & Monro 1951, for what a constant rate cannot do: converge under noise.
     """
@@ -25,9 +28,9 @@ class Constant:
     source: ClassVar[Source] = Source(
         "Robbins & Monro", 1951, "A Stochastic Approximation Method", "Ann. Math. Statist. 22"
     )
-
-    def __post_init__(self) -> None:
-        check_factors(self, factor=self.factor)
+    formula: ClassVar = "factor(t) = factor"
+    example: ClassVar = "constant"
+    bounds: ClassVar = {"factor": FACTOR}
 
     def __call__(self, t: float) -> float:  # noqa: ARG002 (one signature for all schedules)
         """The factor at any step."""

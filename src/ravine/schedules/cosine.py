@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ravine.core.sources import Source
-from ravine.schedules.schedule import check_factors, check_steps
+from ravine.core.time import Time
+from ravine.schedules.schedule import FACTOR, STEPS, Schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Cosine:
+class Cosine(Schedule):
     """From 1 to `floor` along half a cosine in `total` steps, then `floor`.
 
         factor(t) = floor + (1 − floor)·(1 + cos(π·min(t, total)/total))/2
@@ -20,20 +21,25 @@ class Cosine:
     >>> fall(0), round(fall(50), 3), fall(100), fall(500)
     (1.0, 0.55, 0.1, 0.1)
 
+    Args:
+        total: Length; None: what is left of the run.
+        floor: Factor at the end.
+
     Source: Loshchilov & Hutter 2017, equation 5, one cycle.
     """
 
-    total: float
+    total: Time | None = None
     floor: float = 0.0
     source: ClassVar[Source] = Source(
         "Loshchilov & Hutter", 2017, "SGDR: Stochastic Gradient Descent with Warm Restarts", arxiv="1608.03983"
     )
-
-    def __post_init__(self) -> None:
-        check_steps(self, total=self.total)
-        check_factors(self, floor=self.floor)
+    formula: ClassVar = "factor(t) = floor + (1 − floor)·(1 + cos(π·t/total))/2"
+    example: ClassVar = "cosine"
+    lengths: ClassVar = {"total": STEPS}
+    span: ClassVar = "total"
+    bounds: ClassVar = {"floor": FACTOR}
 
     def __call__(self, t: float) -> float:
         """The factor at step t."""
-        share = min(t / self.total, 1.0)
+        share = min(t / self._steps("total"), 1.0)
         return self.floor + (1 - self.floor) * (1 + math.cos(math.pi * share)) / 2

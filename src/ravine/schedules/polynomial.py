@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from ravine.core.intervals import POSITIVE
 from ravine.core.sources import Source
-from ravine.schedules.schedule import check_factors, check_steps
+from ravine.core.time import Time
+from ravine.schedules.schedule import FACTOR, STEPS, Schedule
 
 
 @dataclass(frozen=True, slots=True)
-class Polynomial:
+class Polynomial(Schedule):
     """From 1 to `floor` along a power of the remaining time, then `floor`.
 
         factor(t) = floor + (1 − floor)·(1 − min(t, total)/total)^power
@@ -20,22 +21,27 @@ class Polynomial:
     >>> curve(0), curve(50), curve(100)
     (1.0, 0.25, 0.0)
 
+    Args:
+        total: Length; None: what is left of the run.
+        power: Above 1 it falls fast at first, below 1 fast at the end.
+        floor: Factor at the end.
+
     Source: Chen et al. 2017, section 4.1, "poly" with power 0.9.
     """
 
-    total: float
+    total: Time | None = None
     power: float = 0.9
     floor: float = 0.0
     source: ClassVar[Source] = Source(
         "Chen et al.", 2017, "DeepLab: Semantic Image Segmentation with Deep Convolutional Nets", arxiv="1606.00915"
     )
-
-    def __post_init__(self) -> None:
-        check_steps(self, total=self.total)
-        POSITIVE.check("polynomial", "power", self.power)
-        check_factors(self, floor=self.floor)
+    formula: ClassVar = "factor(t) = floor + (1 − floor)·(1 − t/total)^power"
+    example: ClassVar = "polynomial(power=2)"
+    lengths: ClassVar = {"total": STEPS}
+    span: ClassVar = "total"
+    bounds: ClassVar = {"power": POSITIVE, "floor": FACTOR}
 
     def __call__(self, t: float) -> float:
         """The factor at step t."""
-        left = 1.0 - min(t / self.total, 1.0)
+        left = 1.0 - min(t / self._steps("total"), 1.0)
         return float(self.floor + (1 - self.floor) * left**self.power)

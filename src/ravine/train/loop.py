@@ -34,6 +34,7 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
     base_lr, total = trainer.base_lr, trainer.total_steps
     groups = optimizer.param_groups
     scales = [group.get("lr_scale", 1.0) for group in groups]
+    cycles_momentum = schedule.cycles_momentum
     clip_norm = trainer.choices.clip_norm
     parameters = [parameter for group in groups for parameter in group["params"]]
     device = trainer.machine.device
@@ -68,6 +69,8 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
         lr = base_lr * schedule(trainer.step)
         for group, scale in zip(groups, scales, strict=True):
             group["lr"] = lr * scale
+        if cycles_momentum:
+            schedule.set_momenta(groups, trainer.step)
         optimizer.step()
         optimizer.zero_grad()
         if average is not None:

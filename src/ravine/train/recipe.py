@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadRun, BadValue, Faults
 from ravine.core.time import Length
+from ravine.schedules import Guided, Plateau, parse
 
 Auto = Literal["auto"]
 Off = Literal["none"]
@@ -66,8 +67,8 @@ class TrainChoices(Choices):
     momentum: float = Field(0.9, ge=0, lt=1, description="for sgd")
     nesterov: bool = Field(True, description="look ahead with the momentum, for sgd")
     weight_decay: Annotated[float, Field(ge=0)] | Auto = Field("auto", description="decoupled; not on biases and norms")
-    schedule: Literal["cosine", "one-cycle", "constant", "linear", "step"] = "cosine"
-    warmup: str = Field("5%", description="length of the linear rise: '5%', '2 epochs', '300 steps'")
+    schedule: str = Field("cosine", description="of the rate: 'linear', 'warmup(5%) > cosine', 'plateau(patience=3)'")
+    warmup: str = Field("5%", description="length of the linear rise before a schedule that has none of its own")
     epochs: Annotated[float, Field(gt=0)] | Auto = "auto"
     minutes: Annotated[float, Field(gt=0)] | None = Field(None, description="stop after so long, schedule fitted to it")
     batch_size: Annotated[int, Field(gt=0)] | Auto = Field("auto", description="128, less on small data")
@@ -89,6 +90,15 @@ class TrainChoices(Choices):
     def _off(cls, value: Any) -> Any:
         """None means "none": TOML has no null."""
         return "none" if value is None else value
+
+    @field_validator("schedule")
+    @classmethod
+    def _named(cls, value: str) -> str:
+        found = parse(value)
+        feedback = found.feedback if isinstance(found, Guided) else found
+        if isinstance(feedback, Plateau) and feedback.mode == "max":
+            raise BadValue("plateau: mode must be min in a recipe, where it watches the loss; got 'max'.")
+        return value
 
     @field_validator("warmup")
     @classmethod
@@ -200,6 +210,9 @@ def _sentence(fault: dict[str, Any]) -> str:
     place = ".".join(fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"no such choice {place!r}.{did_you_mean(place.split('.')[-1], _keys_beside(fault['loc']))}"
+    own = fault.get("ctx", {}).get("error")
+    if isinstance(own, BadValue):
+        return f"{place}: {own}"  # says itself what it got
     message = fault["msg"].removeprefix("Value error, ")
     if message.startswith("Input should be "):
         message = "must be " + message.removeprefix("Input should be ")

@@ -86,6 +86,7 @@ class Safekeeping:
         if trainer.average is not None:
             trainer.average.load_state_dict(state["average"])
         trainer.keeper.load_state_dict(state["keeper"])
+        trainer.schedule.load_state_dict(state["schedule"])
         trainer.watch, trainer.step = state["watch"], state["step"]
         trainer.seconds = state["seconds"]
         trainer.samples, trainer.busy_seconds = state["samples"], state["busy_seconds"]
@@ -131,6 +132,7 @@ def _whole_state(trainer: Trainer, random_states: list[Any]) -> dict[str, Any]:
         "optimizer": trainer.optimizer.state_dict(),
         "average": trainer.average.state_dict() if trainer.average is not None else None,
         "keeper": trainer.keeper.state_dict(),
+        "schedule": trainer.schedule.state_dict(),
         "watch": trainer.watch,
         "best_step": trainer.best_step,
         "tally": trainer.tally.state_dict() if trainer.step % len(trainer.batches) else None,

@@ -16,10 +16,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ravine import optim, schedules
+from ravine import optim
 from ravine.core.errors import BadValue, refusal
 from ravine.core.files import explained
-from ravine.core.time import Clockwork, Length
+from ravine.core.time import Clockwork
 from ravine.data.batches import Batches
 from ravine.records.folder import RunFolder
 from ravine.records.history import History
@@ -39,6 +39,7 @@ from ravine.train.metrics import HIGHER_IS_BETTER
 from ravine.train.outcome import Outcome
 from ravine.train.plan import measured_decision
 from ravine.train.randomness import random_state, seed_everything, set_random_state
+from ravine.train.rate import Rate
 from ravine.train.recipe import Recipe
 from ravine.train.safekeeping import Safekeeping
 from ravine.train.stopping import BestKeeper, standard_error
@@ -214,11 +215,9 @@ class Trainer:
         elif choices.minutes is not None:
             fits = self._steps_that_fit(60.0 * choices.minutes)
             self.total_steps = fits if choices.epochs == "auto" else min(self.total_steps, fits)
-        clockwork = Clockwork(steps_per_epoch=per_epoch, batch_size=self.batch_size, total_steps=self.total_steps)
-        warmup = min(Length.parse(choices.warmup).steps(clockwork), self.total_steps // 2)
-        self.schedule: Callable[[int], float] = schedules.build(
-            choices.schedule, total_steps=self.total_steps, warmup_steps=warmup
-        )
+        samples = self.batches.rows / per_epoch  # of a step, also where somebody's own loader makes the batches
+        clockwork = Clockwork(total_steps=self.total_steps, steps_per_epoch=per_epoch, batch_size=samples)
+        self.schedule = Rate(choices.schedule, clockwork, choices.warmup)
         patience = choices.patience
         if patience == "auto":
             patience = max(5, math.ceil(PATIENCE_SHARE * self.total_steps / per_epoch))
@@ -258,6 +257,7 @@ class Trainer:
             momentum=choices.momentum,
             nesterov=choices.nesterov and choices.momentum > 0,
         )
+        self.schedule.drive(self.optimizer)
         average = choices.average if choices.average != "auto" else DEFAULTS["average"]
         self.average = MovingAverage(self.model, average) if average > 0 else None
         self.step = 0
@@ -391,6 +391,7 @@ class Trainer:
         self._write_row("epoch", **row)
         self.rows.append({"kind": "epoch", "step": self.step, **row})
         self._judge(row, epoch)
+        self.schedule.look(self.step, row)
         self.events.tell("epoch_end", self)
         if not self.stopped_by:
             self._heed_clock_and_signals()
