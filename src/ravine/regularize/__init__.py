@@ -29,13 +29,16 @@ from ravine.regularize.elastic_net import ElasticNet
 from ravine.regularize.feature_dropout import FeatureDropout, feature_dropout
 from ravine.regularize.feature_noise import FeatureNoise, feature_noise
 from ravine.regularize.flip import Flip, flip, random_flip
+from ravine.regularize.fractional_max_pool import FractionalMaxPool2d
 from ravine.regularize.ghost_batch_norm import GhostBatchNorm
 from ravine.regularize.gradient_noise import GradientNoise, gradient_noise
+from ravine.regularize.input_noise import InputNoise, input_noise
 from ravine.regularize.l1 import L1, soft_threshold
 from ravine.regularize.l2 import L2
 from ravine.regularize.label_smoothing import LabelSmoothing, smooth_labels
 from ravine.regularize.light import light
 from ravine.regularize.max_norm import MaxNorm, max_norm
+from ravine.regularize.mc_predict import MonteCarlo, mc_predict
 from ravine.regularize.mixup import Mixed, MixUp, mix, mixup
 from ravine.regularize.norms import NORMS, Norm, make_norm
 from ravine.regularize.penalty import Penalty
@@ -43,6 +46,7 @@ from ravine.regularize.penalty_report import PenaltyReport, TensorReport, penalt
 from ravine.regularize.recompute_batch_norm import recompute_batch_norm
 from ravine.regularize.shift import Shift, random_shift, shift
 from ravine.regularize.spatial_dropout import SpatialDropout, spatial_dropout
+from ravine.regularize.stochastic_depth import StochasticDepth, drop_branch
 from ravine.regularize.swap_norm import swap_norm
 from ravine.regularize.variational_dropout import VariationalDropout, variational_dropout
 from ravine.regularize.weight_noise import WeightNoise, weight_noise
@@ -71,20 +75,24 @@ __all__ = [
     "FeatureDropout",
     "FeatureNoise",
     "Flip",
+    "FractionalMaxPool2d",
     "FrozenBatchNorm",
     "GhostBatchNorm",
     "GradientNoise",
+    "InputNoise",
     "LabelSmoothing",
     "MaxNorm",
     "MixUp",
     "Mixed",
     "Moments",
+    "MonteCarlo",
     "Norm",
     "Penalty",
     "PenaltyReport",
     "RandAugment",
     "Shift",
     "SpatialDropout",
+    "StochasticDepth",
     "TensorReport",
     "VariationalDropout",
     "WeightFilter",
@@ -96,6 +104,7 @@ __all__ = [
     "average_activation",
     "cutmix",
     "cutout",
+    "drop_branch",
     "drop_connect",
     "drop_connect_rows",
     "dropblock",
@@ -106,9 +115,11 @@ __all__ = [
     "flip",
     "gaussian_moments",
     "gradient_noise",
+    "input_noise",
     "light",
     "make_norm",
     "max_norm",
+    "mc_predict",
     "mix",
     "mixup",
     "penalty_report",

@@ -51,7 +51,7 @@ def alpha_dropout(x: Tensor, p: float, generator: Generator | None = None) -> Te
     Returns: The same shape and dtype.
     Source: Klambauer et al. 2017 (arXiv:1706.02515), section "New Dropout Technique".
     """
-    BELOW_ONE.check("alpha_dropout", "p", p)
+    BELOW_ONE.check("alpha-dropout", "p", p)
     if p == 0:
         return x
     if generator is None:
@@ -73,7 +73,7 @@ class AlphaDropout(OutputTechnique):
     Source: Klambauer et al. 2017.
     """
 
-    name: ClassVar[str] = "alpha_dropout"
+    name: ClassVar[str] = "alpha-dropout"
     kinds = (nn.SELU,)
 
     def __init__(self, p: float = 0.1, generator: Generator | None = None) -> None:
@@ -91,7 +91,7 @@ class AlphaDropout(OutputTechnique):
 
 
 ALPHA_DROPOUT = Technique(
-    name="alpha_dropout",
+    name="alpha-dropout",
     make=AlphaDropout,
     main="p",
     acts=Acts.LAYERS,

@@ -34,6 +34,8 @@ class Act(ABC):
     """Whether nothing is done in evaluation; then evaluation goes straight to the layer."""
     counts: bool = False
     """Whether training passes are counted for it; a compiled graph breaks there."""
+    by_row: bool = True
+    """Whether each row of a batch has its own chance."""
 
     @abstractmethod
     def around(self, at: Around, args: tuple[Any, ...], kwargs: dict[str, Any], on: bool) -> Any:
@@ -125,8 +127,6 @@ class OutputTechnique(nn.Module, LayerTechnique, Act):
 
     kinds: ClassVar[tuple[type[nn.Module], ...]] = ()
     """Layers it is put on when nobody says where and the kind of a layer is enough to tell."""
-    by_row: ClassVar[bool] = True
-    """Whether each row of a batch has its own chance."""
 
     def __init__(self) -> None:
         super().__init__()

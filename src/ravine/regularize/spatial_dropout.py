@@ -29,10 +29,10 @@ def spatial_dropout(x: Tensor, p: float, generator: Generator | None = None) -> 
     Returns: The same shape and dtype.
     Source: Tompson et al. 2015 (arXiv:1411.4280), section 3.2.
     """
-    UNIT.check("spatial_dropout", "p", p)
+    UNIT.check("spatial-dropout", "p", p)
     if x.ndim < 3:
         must = "have shape (batch, channels, *places)"
-        raise BadValue(refusal("spatial_dropout", "its input", must, tuple(x.shape), "Vectors take dropout."))
+        raise BadValue(refusal("spatial-dropout", "its input", must, tuple(x.shape), "Vectors take dropout."))
     return x * drop(x.new_ones((*x.shape[:2], *(1 for _ in x.shape[2:]))), p, generator)
 
 
@@ -48,7 +48,7 @@ class SpatialDropout(OutputTechnique):
     Source: Tompson et al. 2015.
     """
 
-    name: ClassVar[str] = "spatial_dropout"
+    name: ClassVar[str] = "spatial-dropout"
 
     def __init__(self, p: float = 0.2, generator: Generator | None = None) -> None:
         super().__init__()
@@ -69,7 +69,7 @@ class SpatialDropout(OutputTechnique):
 
 
 SPATIAL_DROPOUT = Technique(
-    name="spatial_dropout",
+    name="spatial-dropout",
     make=SpatialDropout,
     main="p",
     acts=Acts.LAYERS,

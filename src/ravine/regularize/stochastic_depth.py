@@ -57,7 +57,7 @@ def drop_branch(
     Returns: The same shape and dtype.
     Source: Huang et al. 2016, equation 2.
     """
-    BELOW_ONE.check("stochastic_depth", "p", p)
+    BELOW_ONE.check("stochastic-depth", "p", p)
     shape = [1] * out.ndim
     if mode == "row":
         shape[rows] = out.shape[rows]
@@ -84,7 +84,7 @@ class StochasticDepth(LayerTechnique):
     Source: Huang et al. 2016.
     """
 
-    name: ClassVar[str] = "stochastic_depth"
+    name: ClassVar[str] = "stochastic-depth"
 
     def __init__(
         self, p: float = 0.2, mode: Mode = "row", rule: Rule = "linear", generator: Generator | None = None
@@ -159,11 +159,12 @@ class _Gate(Act):
         self.rows = rows
         self.generator = generator
         self.decided = decided  # by the block: what comes here is kept
+        self.by_row = mode == "row"
 
     def around(self, at: Around, args: tuple[Any, ...], kwargs: dict[str, Any], on: bool) -> Any:
         """The branch's output for some rows, 0 for the others."""
         del on  # idle in evaluation
-        out, rest = first_tensor("stochastic_depth", at.run(*args, **kwargs))
+        out, rest = first_tensor("stochastic-depth", at.run(*args, **kwargs))
         if self.decided:
             out = out / (1 - self.p)
         else:
@@ -173,6 +174,8 @@ class _Gate(Act):
 
 class _Skip(Act):
     """At a block whose branches are left out for the whole batch: their code does not run."""
+
+    by_row = False
 
     def __init__(self, its: tuple[Branch, ...], rates: tuple[float, ...], generator: Generator | None) -> None:
         self.its = its
@@ -213,7 +216,7 @@ def _found(name: str, layer: nn.Module) -> list[Branch]:
         return its
     if next(layer.children(), None) is not None and read(layer) is None:
         raise BadValue(
-            f"stochastic_depth: the code of layer {name!r}, a {type(layer).__name__}, cannot be read. Name the module "
+            f"stochastic-depth: the code of layer {name!r}, a {type(layer).__name__}, cannot be read. Name the module "
             "in it whose output is added to the straight way instead."
         )
     return [Branch("")]
@@ -224,13 +227,13 @@ def _check_apart(layers: Mapping[str, nn.Module]) -> None:
         for inner in layers:
             if inner != outer and inner.startswith(f"{outer}." if outer else ""):
                 raise BadValue(
-                    f"stochastic_depth: layer {inner!r} lies in {outer!r}, and both are named. Name the blocks alone, "
+                    f"stochastic-depth: layer {inner!r} lies in {outer!r}, and both are named. Name the blocks alone, "
                     "by their class say, or leave `where` away."
                 )
 
 
 STOCHASTIC_DEPTH = Technique(
-    name="stochastic_depth",
+    name="stochastic-depth",
     make=StochasticDepth,
     main="p",
     acts=Acts.LAYERS,

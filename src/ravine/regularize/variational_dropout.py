@@ -32,17 +32,17 @@ def variational_dropout(x: Tensor, p: float, generator: Generator | None = None,
     Returns: The same shape and dtype.
     Source: Gal & Ghahramani 2016 (arXiv:1512.05287), the masks between layers.
     """
-    UNIT.check("variational_dropout", "p", p)
+    UNIT.check("variational-dropout", "p", p)
     if x.ndim not in (2, 3):
         must = "have shape (batch, time, features)"
-        raise BadValue(refusal("variational_dropout", "its input", must, tuple(x.shape)))
+        raise BadValue(refusal("variational-dropout", "its input", must, tuple(x.shape)))
     time = 0 if x.ndim == 2 or not batch_first else 1
     return x * drop(torch.ones_like(x.select(time, 0), requires_grad=False), p, generator).unsqueeze(time)
 
 
 def packed_variational_dropout(x: PackedSequence, p: float, generator: Generator | None = None) -> PackedSequence:
     """The same for sequences of different lengths, packed: each sequence keeps its mask."""
-    UNIT.check("variational_dropout", "p", p)
+    UNIT.check("variational-dropout", "p", p)
     masks = drop(x.data.new_ones(int(x.batch_sizes[0]), *x.data.shape[1:]), p, generator)
     row = torch.cat([torch.arange(int(size)) for size in x.batch_sizes])
     return x._replace(data=x.data * masks[row.to(x.data.device)])
@@ -63,7 +63,7 @@ class VariationalDropout(OutputTechnique):
     Source: Gal & Ghahramani 2016.
     """
 
-    name: ClassVar[str] = "variational_dropout"
+    name: ClassVar[str] = "variational-dropout"
     kinds = (nn.RNNBase,)
 
     def __init__(self, p: float = 0.2, batch_first: bool = True, generator: Generator | None = None) -> None:
@@ -90,7 +90,7 @@ class VariationalDropout(OutputTechnique):
 
 
 VARIATIONAL_DROPOUT = Technique(
-    name="variational_dropout",
+    name="variational-dropout",
     make=VariationalDropout,
     main="p",
     acts=Acts.LAYERS,
