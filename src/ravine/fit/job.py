@@ -28,6 +28,7 @@ from ravine.fit.fingerprint import fingerprint
 from ravine.fit.model import Model, calibrate
 from ravine.fit.model_folder import save_model
 from ravine.fit.network import Network
+from ravine.fit.regularized import chosen_for
 from ravine.fit.resolve import resolved, training_choices
 from ravine.fit.transform import batch_transform
 from ravine.initialize import find_head, output_bias
@@ -214,6 +215,8 @@ class Job:
         size = recipe.train.batch_size
         assert size != "auto"
         transform, words = batch_transform(recipe.train, preparation.shape, task)
+        few = tuple(field[:2] for field in fields_near)
+        chosen = chosen_for(recipe, task, network, few, target_near[:2])
         smoothing = recipe.train.label_smoothing
         assert smoothing != "auto"
         if smoothing and task.kind is not Kind.REGRESS:
@@ -225,6 +228,7 @@ class Job:
             watch=f"val_{task.metric}" if len(split.val) else None,
             validation_loss=loss_of(task.kind),
             transform=transform,
+            regularize=chosen,
             run_dir=self.folder.path,
             resume=self.resumes,
             seed=recipe.seed,
@@ -276,7 +280,7 @@ class Job:
         outcome = trainer.fit(train, validate)
         choices = trainer.choices
         decay = f", weight decay {choices.weight_decay:g}" if choices.weight_decay != "auto" else ""
-        words = [*regularization]
+        words = [*regularization, *trainer.chosen.words]
         if choices.average != "auto" and choices.average > 0:
             words.append(f"moving average of the weights, decay {choices.average:g}")
         if choices.clip_norm != "none":

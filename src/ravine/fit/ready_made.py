@@ -23,6 +23,7 @@ from ravine.fit.evaluate.measures import deciding
 from ravine.fit.evaluate.scores import scores
 from ravine.fit.intervals import Bootstrap
 from ravine.fit.network import Network
+from ravine.fit.regularized import chosen_for
 from ravine.fit.resolve import resolved, training_choices
 from ravine.models import advise, build
 from ravine.records.results import DataSection, ModelSection, SplitSection, TestSection
@@ -39,7 +40,7 @@ WEIGHTS = "weights.safetensors"
 
 
 def train_ready_made(job: Job, provided: Provided) -> Outcome:
-    """Train what a person brought; nothing is prepared, audited or augmented, since it is theirs.
+    """Train what a person brought; nothing is prepared, audited or augmented unasked, since it is theirs.
 
     A network is built when none was brought, from the shape of the first batch. The weights are kept
     as `weights.safetensors` in the run folder: raw rows mean nothing without the person's own code.
@@ -82,10 +83,12 @@ def train_ready_made(job: Job, provided: Provided) -> Outcome:
         f"{name}, {parameters:,} parameters: {reason}",
         model=ModelSection(name=name, reason=reason, parameters=parameters, initialization=start),
     )
+    chosen = chosen_for(job.recipe, task, model, inputs, target)
     trainer = Trainer(
         model,
         provided.loss or _loss(task, job.recipe.train.label_smoothing),
         metrics=_metrics(task),
+        regularize=chosen,
         run_dir=job.folder.path,
         resume=job.resumes,
         seed=job.recipe.seed,

@@ -11,7 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadRun, BadValue, Faults
 from ravine.core.time import Length
+from ravine.regularize.chosen import faults_of
 from ravine.schedules import Guided, Plateau, parse
+from ravine.train.older_keys import silenced
 
 Auto = Literal["auto"]
 Off = Literal["none"]
@@ -133,21 +135,30 @@ class Recipe(Choices):
     split: SplitChoices = SplitChoices()
     model: ModelChoices = ModelChoices()
     train: TrainChoices = TrainChoices()
+    regularize: dict[str, Any] = Field(
+        {}, description="techniques by name: dropconnect = 0.2, or a table of settings, or true"
+    )
     machine: MachineChoices = MachineChoices()
     keep: KeepChoices = KeepChoices()
 
     @classmethod
     def of(cls, value: dict[str, Any], owner: str = "recipe") -> Recipe:
         """A recipe from nested tables; all faults at once, as `Faults`."""
+        value, faults = silenced(value)
+        asked = value.get("regularize")
+        faults += [f"regularize: {fault}" for fault in faults_of(asked)] if isinstance(asked, dict) else []
         try:
-            return cls.model_validate(value)
+            made = cls.model_validate(value)
         except ValidationError as error:
-            raise Faults(owner, [_sentence(fault) for fault in _nearest(error)]) from None
+            faults = [_sentence(fault) for fault in _nearest(error)] + faults
+        if faults:
+            raise Faults(owner, faults)
+        return made
 
     @classmethod
-    def of_keywords(cls, choices: dict[str, Any], owner: str) -> Recipe:
+    def of_keywords(cls, choices: dict[str, Any], owner: str, regularize: dict[str, Any] | None = None) -> Recipe:
         """A recipe from keyword arguments, each put into [machine], [keep] or else [train]."""
-        tables: dict[str, dict[str, Any]] = {"train": {}, "machine": {}, "keep": {}}
+        tables: dict[str, dict[str, Any]] = {"train": {}, "machine": {}, "keep": {}, "regularize": regularize or {}}
         places = dict.fromkeys(MachineChoices.model_fields, "machine") | dict.fromkeys(KeepChoices.model_fields, "keep")
         for name, value in choices.items():
             tables[places.get(name, "train")][name] = value

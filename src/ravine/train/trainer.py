@@ -25,6 +25,7 @@ from ravine.records.folder import RunFolder
 from ravine.records.history import History
 from ravine.records.metrics import MetricsWriter
 from ravine.records.results import PlanSection
+from ravine.regularize.chosen import Chosen, both, choose
 from ravine.train.average import MovingAverage
 from ravine.train.datasets import as_batches
 from ravine.train.decide import decide, planned_steps
@@ -70,6 +71,8 @@ class Trainer:
         transform: (inputs, target) → (inputs, target), applied to each training batch on the device.
         run_dir: Folder for metrics and snapshots; None keeps everything in memory.
         resume: Go on from the newest snapshot in `run_dir`.
+        regularize: Techniques by name, {"dropconnect": 0.2}, on while training and off afterwards; those that
+            must know how many classes there are take {"mixup": {"alpha": 0.2, "classes": 10}}.
         seed: Of the order of rows and of every draw during training.
         machine: Processes and devices already set up; None makes them from `choices`.
         choices: Anything of the recipe's [train], [machine] and [keep] tables: `optimizer`, `lr`,
@@ -91,19 +94,22 @@ class Trainer:
         higher_is_better: bool | None = None,
         validation_loss: Loss | None = None,
         transform: Transform | None = None,
+        regularize: dict[str, Any] | Chosen | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
         seed: int = 0,
         machine: Machine | None = None,
         **choices: Any,
     ) -> None:
-        recipe = Recipe.of_keywords(choices, owner="Trainer")
+        table = None if isinstance(regularize, Chosen) else regularize
+        recipe = Recipe.of_keywords(choices, owner="Trainer", regularize=table)
+        self.chosen = regularize if isinstance(regularize, Chosen) else choose(recipe.regularize)
         self.choices, self.machine_choices, self._keep_choices = recipe.train, recipe.machine, recipe.keep
         self.model = model
         self.loss: Loss = loss or nn.CrossEntropyLoss()
         self.validation_loss: Loss = validation_loss or self.loss
         self.metrics = metrics or guessed_metrics(self.loss)
-        self.transform = transform
+        self.transform = both(transform, self.chosen)
         self.watch = watch
         self._higher_is_better = higher_is_better
         self.seed = seed
@@ -139,6 +145,7 @@ class Trainer:
                 with Interrupt() as self.interrupt:
                     self._train()
             finally:
+                self.chosen.take_off(self.model)
                 if self._writer is not None:
                     self._writer.close()
         assert self.outcome is not None
@@ -162,6 +169,7 @@ class Trainer:
         self.batch_size: int = choices.batch_size if choices.batch_size != "auto" else DEFAULTS["batch_size"]
         self.batches: Batches = self.training_batches(workers=0)
         self.model.to(machine.device)
+        self.chosen.put_on(self.model, passes=state["step"] * choices.accumulate if state is not None else 0)
         epochs = choices.epochs if choices.epochs != "auto" else DEFAULTS["epochs"]
         self.total_steps = planned_steps(epochs, len(self.batches))
         self.decision, self.plan = decide(self, state, self.total_steps)
@@ -248,7 +256,7 @@ class Trainer:
         self.decision.lay_out(self.model)
         wrapped = self.machine.wrap(self.model) if self.machine.world > 1 else self.model
         self.run_model: nn.Module = self.decision.compile(wrapped) if self.decision.compiled else wrapped
-        groups = optim.param_groups(self.model, weight_decay=decay)
+        groups = self.chosen.grouped(self.model, optim.param_groups(self.model, weight_decay=decay))
         self.optimizer: torch.optim.Optimizer = optim.build(
             choices.optimizer,
             groups,
