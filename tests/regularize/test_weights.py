@@ -217,6 +217,7 @@ def test_compiled_whole_and_exported(technique):
     torch.testing.assert_close(compiled(x), model(x))
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, inside its compiler
 def test_inductor_draws_anew_each_time():
     model = nn.Sequential(nn.Linear(16, 8))
@@ -293,9 +294,9 @@ def test_evaluation_costs_nothing_to_speak_of():
     calls: list[str] = []
 
     class Watched(nn.Linear):
-        def forward(self, input: Tensor) -> Tensor:
+        def forward(self, x: Tensor) -> Tensor:
             calls.append("plain")
-            return super().forward(input)
+            return super().forward(x)
 
     class Noted(Doubled):
         def filtered(self, weight: Tensor, factor: Tensor | float) -> Tensor:
