@@ -23,8 +23,8 @@ def swap_norm(model: nn.Module, name: str, **settings: Any) -> list[str]:
     >>> model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.ReLU())
     >>> swap_norm(model, "group", groups=2)
     ['1']
-    >>> model[1]
-    GroupNorm(2, 8, eps=1e-05, affine=True)
+    >>> model[1].num_groups
+    2
 
     Batch, layer, group, instance and RMS norm of torch are replaced, and Ravine's own; subclasses
     of other libraries are left alone. Parts are swapped by giving the part: `swap_norm(model.trunk, …)`.
