@@ -56,7 +56,7 @@ class Probe:
         """What stands out, a sentence each; what is as it should be is not told."""
         found = []
         signal = [layer.std for layer in self.weighted]
-        if len(signal) > 1 and 0 < signal[0] and all(map(math.isfinite, signal)):
+        if len(signal) > 1 and signal[0] > 0 and all(map(math.isfinite, signal)):
             each = (signal[-1] / signal[0]) ** (1 / (len(signal) - 1))
             how = f"from {signal[0]:.3g} to {signal[-1]:.3g} over {len(signal)} weighted layers"
             found.append(f"The signal's standard deviation goes {how}, a factor of {each:.3g} a layer.")

@@ -67,7 +67,7 @@ Place = tuple[nn.Module, str, str]
 
 def _places(model: nn.Module) -> Iterator[Place]:
     for dotted, parent in model.named_modules():
-        held = dict(parent.named_children())
+        held: dict[str, Any] = {key: child for key, child in parent._modules.items() if child is not None}
         if isinstance(parent, _ENCODERS):
             held["activation"] = parent.activation
         for key, value in held.items():
