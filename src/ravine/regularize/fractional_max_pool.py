@@ -84,7 +84,7 @@ def pool(x: Tensor, rows: Tensor, columns: Tensor, overlapping: bool = True) -> 
 
 
 def _side(x: Tensor, dim: int, ends: Tensor, overlapping: bool) -> Tensor:
-    first, last = ends[:-1], ends[1:] - (not overlapping)
+    first, last = ends[:-1], ends[1:] - int(not overlapping)
     span = x.shape[dim] - overlapping
     widest = -(-span // len(first)) + overlapping
     out = x.index_select(dim, first)

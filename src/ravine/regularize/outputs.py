@@ -17,6 +17,7 @@ from __future__ import annotations
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
+from types import CodeType
 from typing import Any, ClassVar
 
 import torch
@@ -55,8 +56,12 @@ class Around:
         """Training passes so far, where they are counted."""
         self.below: Callable[..., Any] | None = layer.__dict__.get("forward")
         self.hook: int | None = None
-        # Exporters ask the network's `forward` for the names of its arguments.
+        # Exporters ask the network's `forward` for the names of its arguments, and where it is written.
         self.__signature__ = inspect.signature(layer.forward)
+
+    @property
+    def __code__(self) -> CodeType:
+        return type(self.layer).forward.__code__
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         """The layer's output, with the technique at work."""
