@@ -115,14 +115,18 @@ def _rows(model: nn.Module) -> list[str]:
         if not isinstance(part, nn.Sequential | nn.ModuleList) or _inside(name, found):
             continue
         members = [(key, child) for key, child in part.named_children() if _is_block(child)]
-        kinds = Counter(type(child) for _, child in members)
-        found += [f"{name}.{key}" if name else key for key, child in members if kinds[type(child)] > 1]
+        kinds = Counter(_kind(child) for _, child in members)
+        found += [f"{name}.{key}" if name else key for key, child in members if kinds[_kind(child)] > 1]
     if not found:
         raise BadValue(
             f"checkpoint_blocks: the {type(model).__name__} has no row of blocks of one class. "
             f"Name what is to be computed again: {_parts(model)}."
         )
     return found
+
+
+def _kind(part: nn.Module) -> type[nn.Module]:
+    return part._plain if isinstance(part, _Checkpointed) else type(part)
 
 
 def _is_block(part: nn.Module) -> bool:
