@@ -217,6 +217,15 @@ def test_compiled_whole_and_exported(technique):
     torch.testing.assert_close(compiled(x), model(x))
 
 
+def test_exporters_see_the_names_of_the_arguments():
+    layer = nn.Linear(4, 3)
+    apply(layer, Doubled())
+    rows = torch.export.Dim("rows", max=64)
+    exported = torch.export.export(layer.eval(), (torch.randn(5, 4),), dynamic_shapes={"input": {0: rows}})
+    x = torch.randn(7, 4)
+    torch.testing.assert_close(exported.module()(x), layer(x))
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, inside its compiler
 def test_inductor_draws_anew_each_time():

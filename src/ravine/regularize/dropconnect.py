@@ -142,7 +142,8 @@ class DropConnect(OutputFilter):
       anew at each call. Averaged over calls it is the paper's inference, after the activation and
       through all later layers; `average_activation` does so for one layer.
 
-    A `generator` breaks the graphs of `torch.compile`; without one they stay whole.
+    A `generator` breaks the graphs of `torch.compile`; without one they stay whole. On a GPU cuDNN says
+    once that a recurrent layer's weights are not one piece of memory: masked ones are copied at each pass.
 
     Args:
         p: Probability in [0, 1] that a weight is zero; below 1 for "gaussian".

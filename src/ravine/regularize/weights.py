@@ -8,6 +8,7 @@ own parametrizations rename the keys.)
 
 from __future__ import annotations
 
+import inspect
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -122,11 +123,6 @@ class _Carrier(nn.Module):
 
     _ravine_load: _Load
 
-    def forward(self, *args: Any, **kwargs: Any) -> Any:
-        if not self.training and not self._ravine_load.evaluates:
-            return super().forward(*args, **kwargs)
-        return _compute(self, super().forward, args, kwargs)
-
     def extra_repr(self) -> str:
         return ", ".join([super().extra_repr(), *(repr(c.technique) for c in self._ravine_load.carried)]).strip(", ")
 
@@ -231,7 +227,7 @@ def weight_places(layer: nn.Module, inward: bool) -> list[tuple[nn.Module, str]]
 _Working = list[tuple[WeightFilter, Tensor | float]]
 
 
-def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+def _compute(layer: _Carrier, below: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """What `layer` returns for these arguments, everything that is at work applied."""
     working: _Working = []
     last: OutputFilter | None = None
@@ -251,9 +247,9 @@ def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...]
         assert bias is None or isinstance(bias, Tensor)
         return last.output(inputs, _through(working, layer.weight), bias, layer.training)
     if not working:
-        return forward(*args, **kwargs)
+        return below(layer, *args, **kwargs)
     if isinstance(layer, nn.RNNBase):
-        return _recurrent(layer, working, forward, args, kwargs)
+        return _recurrent(layer, working, below, args, kwargs)
     inward = any(technique.inward for technique, _ in working)
     held: list[tuple[dict[str, Any], str, Any]] = []
     try:
@@ -269,7 +265,7 @@ def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...]
                     f"{working[0][0].name}: a parametrization was registered on {name} after it. "
                     "Put it on layers without one."
                 )
-        return forward(*args, **kwargs)
+        return below(layer, *args, **kwargs)
     finally:
         for space, name, before in held:
             if before is _ABSENT:
@@ -281,7 +277,7 @@ def _compute(layer: _Carrier, forward: Callable[..., Any], args: tuple[Any, ...]
 def _recurrent(
     layer: nn.RNNBase,
     working: _Working,
-    forward: Callable[..., Any],
+    below: Callable[..., Any],
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
 ) -> Any:
@@ -294,7 +290,7 @@ def _recurrent(
             weights[place] = _through(used, before[place])
     layer.__dict__["_flat_weights"] = weights
     try:
-        return forward(*args, **kwargs)
+        return below(layer, *args, **kwargs)
     finally:
         layer.__dict__["_flat_weights"] = before
 
@@ -338,9 +334,19 @@ _KINDS: dict[Any, type[nn.Module]] = {}
 
 def _carrier(plain: type[nn.Module]) -> type[nn.Module]:
     """The class of layers of class `plain` that carry something; always the same one."""
-    if plain not in _KINDS:
-        space = {"_plain": plain, "__module__": plain.__module__, "__doc__": plain.__doc__}
-        _KINDS[plain] = new_class(f"Regularized{plain.__name__}", (_Carrier, plain), {}, lambda own: own.update(space))
+    if plain in _KINDS:
+        return _KINDS[plain]
+    below: Callable[..., Any] = plain.forward
+
+    def forward(self: _Carrier, *args: Any, **kwargs: Any) -> Any:
+        if not self.training and not self._ravine_load.evaluates:
+            return below(self, *args, **kwargs)
+        return _compute(self, below, args, kwargs)
+
+    # Exporters ask it for the names of its arguments.
+    forward.__signature__ = inspect.signature(below)  # type: ignore[attr-defined]
+    space = {"_plain": plain, "forward": forward, "__module__": plain.__module__, "__doc__": plain.__doc__}
+    _KINDS[plain] = new_class(f"Regularized{plain.__name__}", (_Carrier, plain), {}, lambda own: own.update(space))
     return _KINDS[plain]
 
 
