@@ -65,6 +65,25 @@ def test_decay_is_each_members_own(name, decay):
         torch.testing.assert_close(stack.params[0][member], p.detach(), rtol=1e-12, atol=1e-13)
 
 
+@pytest.mark.parametrize("name", ["schedule_free_adamw", "schedule_free_sgd"])
+def test_a_rule_with_its_own_decay_gets_it(name):
+    rule, decays = RULES[name], [0.0, 0.1, 0.2, 0.3]
+    start = torch.randn(MEMBERS, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    stack = Stacked(rule, [start.clone()], lr=0.1, weight_decay=decays)
+    for _ in range(5):
+        stack.step([start])
+    for member, decay in enumerate(decays):
+        values = {**rule.hyperparameters, "weight_decay": decay}
+        alone, past = start[member].clone(), Rates.first(0.1)
+        state = rule.first_state(alone, values)
+        for t in range(1, 6):
+            past = past if t == 1 else past.follow(0.1)
+            u, state = rule.direction(start[member], alone, state, rule.tick(t, past, values), values)
+            state = type(state)(*(x.clone() if x is alone else x for x in state))
+            alone = alone - 0.1 * u
+        torch.testing.assert_close(stack.params[0][member], alone, rtol=1e-12, atol=1e-13)
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "words"),
     [

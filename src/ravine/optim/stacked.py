@@ -88,7 +88,7 @@ class Stacked:
         rule: An elementwise rule.
         params: Tensors of shape (members, *); changed by `step`.
         lr: Learning rate, one for all or one a member.
-        weight_decay: λ, likewise; applied as the rule's record says.
+        weight_decay: λ, likewise; applied as the rule's record says, and by the rule itself where it has its own.
         **values: The rule's hyperparameters; numbers for all, or one a member. Options for all.
 
     Raises:
@@ -106,6 +106,8 @@ class Stacked:
                 refusal(owner, "params", "be tensors with one number of members in front", sorted(map(str, sizes)))
             )
         self.members = int(self.params[0].shape[0])
+        if rule.decay == "own":
+            values["weight_decay"], weight_decay = weight_decay, 0.0
         check_hyperparameters(rule, **{n: _as_tensor(v) for n, v in values.items()})
         self.values = rule.values(values)
         if rule.reach_with(self.values) is not Reach.ELEMENT:

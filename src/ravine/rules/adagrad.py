@@ -23,7 +23,12 @@ class AdagradClock(NamedTuple):
 
 
 def clock(t: int, *, lr_decay: float = 0.0) -> AdagradClock:
-    """The clock of AdaGrad at step t."""
+    """The clock of AdaGrad at step t.
+
+    Args:
+        t: Step, from 1.
+        lr_decay: The rate falls besides as 1/(1 + (t − 1)·lr_decay), as torch has it.
+    """
     return AdagradClock(1.0 / (1.0 + (t - 1) * lr_decay))
 
 

@@ -35,7 +35,16 @@ class AdaInjectClock(NamedTuple):
 
 
 def clock(t: int, *, beta1: float, beta2: float, k: float = 2.0, base: str, mode: str = "paper") -> AdaInjectClock:
-    """The clock of AdaInject at step t."""
+    """The clock of AdaInject at step t.
+
+    Args:
+        t: Step, from 1.
+        beta1: β₁, memory of the mean.
+        beta2: β₂, memory of the square.
+        k: What gradient and injection together are divided by.
+        base: Over which rule.
+        mode: "paper", or "reference", see Departures.
+    """
     reference = mode == "reference"
     if base == "radam":
         inner = believing(rectification(t, beta1, beta2, 5.0, inclusive=reference), t, beta1, beta2)

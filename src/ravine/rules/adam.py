@@ -39,7 +39,15 @@ def corrections(t: int, beta1: float, beta2: float, *, eps_hat: bool = False) ->
 
 
 def clock(t: int, *, beta1: float, beta2: float, bias_correction: bool = True) -> AdamClock:
-    """The clock of Adam at step t."""
+    """The clock of Adam at step t.
+
+    Args:
+        t: Step, from 1.
+        beta1: β₁, memory of the mean.
+        beta2: β₂, memory of the square.
+        bias_correction: Divide the moments by 1 − βᵗ; without, they start too small, and the first step
+            is (1 − β₁)/√(1 − β₂) times as long.
+    """
     return corrections(t, beta1, beta2) if bias_correction else AdamClock(1.0, 1.0)
 
 

@@ -20,7 +20,14 @@ class DiffGradState(NamedTuple):
 
 
 def clock(t: int, *, beta1: float, beta2: float, mode: str = "paper") -> AdamClock:
-    """The clock of diffGrad at step t."""
+    """The clock of diffGrad at step t.
+
+    Args:
+        t: Step, from 1.
+        beta1: β₁, memory of the mean.
+        beta2: β₂, memory of the square.
+        mode: "paper", or "reference", see Departures.
+    """
     return corrections(t, beta1, beta2, eps_hat=mode == "reference")
 
 

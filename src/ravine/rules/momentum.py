@@ -25,7 +25,16 @@ class MomentumClock(NamedTuple):
 def clock(
     t: int, *, momentum: float = 0.9, dampening: float = 0.0, lr_in_velocity: bool = False, rates: Rates
 ) -> MomentumClock:
-    """The clock of momentum at step t."""
+    """The clock of momentum at step t.
+
+    Args:
+        t: Step, from 1.
+        momentum: ρ, memory of the velocity, about 1/(1 − ρ) steps.
+        dampening: The gradient enters the velocity times 1 − dampening, after the first step.
+        lr_in_velocity: Keep the velocity in units of the step, w = −α·v: a change of α then meets new
+            gradients only, not the velocity there is.
+        rates: Learning rates up to now.
+    """
     return MomentumClock(momentum * velocity_unit(rates, lr_in_velocity), 1.0 if t == 1 else 1.0 - dampening)
 
 

@@ -21,7 +21,14 @@ class NAdamClock(NamedTuple):
 
 
 def clock(t: int, *, beta1: float, beta2: float, momentum_decay: float = 4e-3) -> NAdamClock:
-    """The clock of NAdam at step t."""
+    """The clock of NAdam at step t.
+
+    Args:
+        t: Step, from 1.
+        beta1: β₁, memory of the mean.
+        beta2: β₂, memory of the square.
+        momentum_decay: ψ, how fast the momentum grows to β₁: μₜ = β₁·(1 − ½·0.96^(t·ψ)).
+    """
     product = _product(t, beta1, momentum_decay)
     now, next_one = _mu(t, beta1, momentum_decay), _mu(t + 1, beta1, momentum_decay)
     root = math.sqrt(1.0 - beta2**t)

@@ -23,7 +23,15 @@ class NesterovClock(NamedTuple):
 
 
 def clock(t: int, *, momentum: float, lr_in_velocity: bool = False, rates: Rates) -> NesterovClock:  # noqa: ARG001
-    """The clock of Nesterov's momentum at step t."""
+    """The clock of Nesterov's momentum at step t.
+
+    Args:
+        t: Step, from 1.
+        momentum: ρ, memory of the velocity, about 1/(1 − ρ) steps.
+        lr_in_velocity: Keep the velocity in units of the step, w = −α·v: a change of α then meets new
+            gradients only, not the velocity there is.
+        rates: Learning rates up to now.
+    """
     return NesterovClock(momentum * velocity_unit(rates, lr_in_velocity))
 
 

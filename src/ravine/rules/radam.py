@@ -48,7 +48,15 @@ def rectified(m: Any, v: Any, c: Any, eps: Any) -> Any:
 
 
 def clock(t: int, *, beta1: float, beta2: float, threshold: float = 5.0, mode: str = "paper") -> RectifiedClock:
-    """The clock of RAdam at step t."""
+    """The clock of RAdam at step t.
+
+    Args:
+        t: Step, from 1.
+        beta1: β₁, memory of the mean.
+        beta2: β₂, memory of the square.
+        threshold: Length ρₜ of the moving average above which the variance is taken for tractable.
+        mode: "paper": rectified where ρₜ > threshold. "reference": see Departures.
+    """
     reference = mode == "reference"
     return rectification(t, beta1, beta2, threshold, inclusive=reference, waits=reference)
 
