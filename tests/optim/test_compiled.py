@@ -29,8 +29,9 @@ def agrees(name, make_params, walk, **arguments):
     torch.testing.assert_close(again, eager, rtol=1e-12, atol=1e-13)
 
 
-def test_a_rule_compiles_once_for_all_shapes_and_rates(make_params, walk):
-    agrees("diffgrad", make_params, walk)
+@pytest.mark.parametrize("name", ["diffgrad", "adainject"])  # one remembers the gradient, one the parameter
+def test_a_rule_compiles_once_for_all_shapes_and_rates(name, make_params, walk):
+    agrees(name, make_params, walk)
 
 
 @pytest.mark.slow

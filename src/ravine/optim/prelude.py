@@ -81,8 +81,32 @@ def _loop(
         copies[node] = graph.placeholder(f"{node.name}_passed")
         copies[node].meta["val"] = value
         passed.append(value)
-    for node in whole.graph.nodes:
-        if node not in early and node not in copies:
-            copies[node] = graph.node_copy(node, copies.__getitem__)
+    for node in _reads_first([node for node in whole.graph.nodes if node not in early and node not in copies]):
+        copies[node] = graph.node_copy(node, copies.__getitem__)
     graph.lint()
     return fx.GraphModule(whole, graph), passed
+
+
+def _reads_first(nodes: list[fx.Node]) -> list[fx.Node]:
+    """The nodes, with copies of an input as it came in before the copy into that input.
+
+    A rule that remembers the parameter asks for both; the compiler's front writes them down in the order of the
+    inputs, and what is remembered would be the parameter after the step.
+    """
+    copies = [node for node in nodes if node.target is torch.ops.aten.copy_.default]
+    waiting, ordered = list(copies), []
+    while waiting:
+        read = {node.args[1] for node in waiting}
+        ready = [node for node in waiting if node.args[0] not in read - {node.args[1]}]
+        if not ready:
+            raise RuntimeError("inputs that change places cannot be compiled")
+        ordered += ready
+        waiting = [node for node in waiting if node not in ready]
+    first = next((place for place, node in enumerate(nodes) if node in copies), len(nodes))
+    rest = [node for node in nodes[first:] if node not in copies]
+    return [
+        *nodes[:first],
+        *(node for node in rest if node.op != "output"),
+        *ordered,
+        *(n for n in rest if n.op == "output"),
+    ]
