@@ -146,7 +146,7 @@ def test_backpropagation_with_numbers_that_autograd_finds_too(capsys, tmp_path):
 @pytest.mark.parametrize(
     ("words", "text"),
     [
-        (["adam", "-o", "adam.png"], "error: explain: there is no picture of adam. With a picture: backprop."),
+        (["adam", "-o", "adam.png"], "error: explain: there is no picture of adam. With a picture: constant, "),
         (["backprop", "-o", "a.svg"], "error: explain: --output must end in .png; got 'a.svg'."),
         (["-o", "a.png"], "error: explain: -o draws one example, so it needs a NAME."),
     ],

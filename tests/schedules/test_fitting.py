@@ -143,12 +143,11 @@ def test_a_recipe_s_warmup_comes_before_what_has_none():
     [
         (
             "cosine(2000 steps)",
-            "cosine: total must not be longer than the run of 1,000 steps; got 2000. Shorten it or train longer.",
+            "cosine: total must not be longer than the run of 1,000 steps; got '2000'. Shorten it or train longer.",
         ),
         (
             "step(every=30 epochs)",
-            "step: every must not be longer than the run of 1,000 steps; got Length(amount=30.0, "
-            "unit=<Unit.EPOCHS: 'epochs'>). Shorten it or train longer.",
+            "step: every must not be longer than the run of 1,000 steps; got '30 epochs'. Shorten it or train longer.",
         ),
         (
             "warmup(300) > cosine(900)",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ravine.cli import explain, export, fit, optimizers, predict, race, report, resume, runs
+from ravine.cli import explain, export, fit, optimizers, predict, probe, race, report, resume, runs, schedules
 from ravine.cli.verb import DebugOption, Group
 
 app = typer.Typer(
@@ -26,7 +26,9 @@ for _verb, _panel, _epilog in (
     (export.export, "Use", export.EXAMPLES),
     (runs.runs, "Look", None),
     (report.report, "Look", None),
+    (probe.probe, "Look", probe.EXAMPLES),
     (optimizers.optimizers, "Learn", optimizers.EXAMPLES),
+    (schedules.schedules, "Learn", schedules.EXAMPLES),
     (explain.explain, "Learn", explain.EXAMPLES),
     (race.race, "Learn", race.EXAMPLES),
 ):

@@ -36,7 +36,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="Of an optimizer, a regularization technique, a calculation; without it, all names are listed.",
+            help="Of an optimizer, a regularization technique, a schedule, a calculation; without it, all are listed.",
             autocompletion=complete_name,
             show_default=False,
         ),

@@ -200,11 +200,24 @@ def method_page(method: Method) -> Page:
     )
 
 
+def _schedules() -> Mapping[str, Any]:
+    from ravine.cli.schedule_page import schedules
+
+    return schedules()
+
+
+def _schedule_page(kind: Any) -> Page:
+    from ravine.cli.schedule_page import schedule_page
+
+    return schedule_page(kind)
+
+
 TOPICS: tuple[Topic, ...] = (
     Topic("optimizer", "Optimizers", _rules, rule_page),
     Topic("wrapper", "Around an optimizer", _wrappers, wrapper_page),
     Topic("method", "Methods of the whole model", _methods, method_page),
     Topic("regularization", "Regularization", _techniques, _technique_page),
+    Topic("schedule", "Schedules of the learning rate", _schedules, _schedule_page),
     Topic("calculation", "Calculations", _calculations, lambda page: page()),
 )
 """Every kind of thing that can be explained, in the order in which they are asked for a name."""

@@ -35,11 +35,11 @@ class PlateauState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plateau:
-    """Times `factor` when a watched number has stood still for longer than `patience` values.
+    """Drops the rate when a watched number has stood still for longer than `patience` values.
 
         m ← smooth·m + (1 − smooth)·value,  m̂ = m/(1 − smoothⁿ)
         better: m̂ < best − threshold·|best| (relative) or m̂ < best − threshold (absolute)
-        more than `patience` in a row not better: factor ← max(factor·drop, floor), then `cooldown` of rest
+        more than `patience` in a row not better: rate ← rate·factor, at least floor; then `cooldown` values of rest
 
     A value is whatever is given to it: a validation loss once an epoch, or the training loss once a
     step, smoothed, where there is no validation set. NaN and infinities are no gain and enter no mean.
@@ -82,7 +82,7 @@ class Plateau:
     source: ClassVar[Source] = Source(
         "Krizhevsky et al.", 2012, "ImageNet Classification with Deep Convolutional Neural Networks", "NIPS 25"
     )
-    formula: ClassVar = "not better for more than `patience` values: factor ← max(factor·drop, floor)"
+    formula: ClassVar = "rate ← rate·factor after more than `patience` values that are not better"
     example: ClassVar = "plateau(patience=3, factor=0.5, cooldown=2)"
     bounds: ClassVar = {
         "patience": Interval(1, right_open=True),

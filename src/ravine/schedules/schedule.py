@@ -177,7 +177,7 @@ class Schedule(ABC):
         found = max(round(given.exact_steps(run)), least) if isinstance(given, Length) else float(given)
         if found > run.total_steps:
             must = f"not be longer than the run of {_counted(run.total_steps)}"
-            raise BadValue(refusal(name_of(self), name, must, given, "Shorten it or train longer."))
+            raise BadValue(refusal(name_of(self), name, must, str(given), "Shorten it or train longer."))
         return found
 
     def _exact(self, name: str, run: Clockwork | None) -> float | None:
