@@ -32,6 +32,7 @@ PLACES: Mapping[str, str] = {
     "epochs": "train.epochs",
     "minutes": "train.minutes",
     "batch_size": "train.batch_size",
+    "augment": "train.augment",
     "plan": "machine.plan",
     "accelerator": "machine.accelerator",
     "devices": "machine.devices",
@@ -61,7 +62,9 @@ NUMBERS = frozenset(
 """Options whose text is read as a number where it spells one; a column named "2020" stays text."""
 
 
-def overrides(options: Mapping[str, Any], assignments: Iterable[str] = ()) -> dict[str, Any]:
+def overrides(
+    options: Mapping[str, Any], assignments: Iterable[str] = (), regularize: Iterable[str] = ()
+) -> dict[str, Any]:
     """Tables to lay over a recipe, from the options that were given and `KEY=VALUE` texts.
 
     Options of None and empty lists were not given. Assignments come last and win.
@@ -73,12 +76,32 @@ def overrides(options: Mapping[str, Any], assignments: Iterable[str] = ()) -> di
     for option, value in options.items():
         if value is not None and value != []:
             place(tables, PLACES[option], number_or_text(value) if option in NUMBERS else value)
+    for name, value in techniques(regularize).items():
+        tables.setdefault("regularize", {})[name] = value
     for assignment in assignments:
         key, equals, text = assignment.partition("=")
         if not equals or not key.strip():
             raise BadValue(f"--set: must read like train.momentum=0.95; got {assignment!r}.")
         place(tables, key.strip(), toml_value(text.strip()))
     return tables
+
+
+def techniques(texts: Iterable[str]) -> dict[str, Any]:
+    """The table of [regularize] from texts such as "dropconnect=0.2,mixup"; "none" switches one off.
+
+    >>> techniques(["dropconnect=0.2,augment=light", "mixup", "l1=none"])
+    {'dropconnect': 0.2, 'augment': 'light', 'mixup': True, 'l1': False}
+    """
+    table: dict[str, Any] = {}
+    for part in (part.strip() for text in texts for part in text.split(",")):
+        name, equals, told = (side.strip() for side in part.partition("="))
+        if not name or (equals and not told):
+            raise BadValue(f"--regularize: must read like dropconnect=0.2,mixup=0.2; got {part!r}.")
+        if name in table:
+            raise BadValue(f"--regularize: {name} is given twice.")
+        value = toml_value(told) if equals else True
+        table[name] = False if value is None else value
+    return table
 
 
 def place(tables: dict[str, Any], key: str, value: Any) -> None:

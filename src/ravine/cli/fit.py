@@ -25,6 +25,8 @@ EXAMPLES = """[bold]Examples[/bold]
 
   ravine fit data.py:load --optimizer sgd --lr 0.1 --set train.momentum=0.95
 
+  ravine fit pictures/ --regularize mixup=0.2,stochastic_depth=0.1
+
   ravine fit digits --recipe runs/digits-20260101-120000/recipe.toml --seed 1"""
 
 
@@ -104,11 +106,34 @@ def fit(
     schedule: Annotated[
         str | None,
         _option(
-            TRAINING, "--schedule", text="Of the rate: cosine, one-cycle, constant, linear or step.", metavar="NAME"
+            TRAINING,
+            "--schedule",
+            text='Of the rate: a name of `ravine schedules`, or "warmup(5%) > cosine".',
+            metavar="TEXT",
         ),
     ] = None,
     batch_size: Annotated[
         str | None, _option(TRAINING, "--batch-size", text="Rows a mini-batch.", metavar="NUMBER")
+    ] = None,
+    regularize: Annotated[
+        list[str] | None,
+        _option(
+            TRAINING,
+            "--regularize",
+            metavar="NAME=NUMBER,…",
+            text="Techniques: dropconnect=0.2,mixup=0.2. `ravine explain` lists them; settings: "
+            "--set regularize.dropconnect.p=0.2.",
+        ),
+    ] = None,
+    augment: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            "--augment",
+            text="Of pictures: none, light, standard, strong, randaugment; single ones: shift,flip,rotation; auto keeps "
+            "those measured to leave the label. Default: light.",
+            metavar="NAME",
+        ),
     ] = None,
     seed: Annotated[
         str | None, _option(TRAINING, "--seed", text="Of split, weights and order. Default: 0.", metavar="NUMBER")
@@ -177,6 +202,7 @@ def fit(
         "optimizer": optimizer,
         "schedule": schedule,
         "batch_size": batch_size,
+        "augment": augment,
         "seed": seed,
         "plan": plan,
         "accelerator": accelerator,
@@ -185,7 +211,7 @@ def fit(
         "threads": threads,
         "log": log,
     }
-    tables = overrides(options, assignments or ())
+    tables = overrides(options, assignments or (), regularize or ())
     show = show_as(quiet=quiet, plain=plain)
     opened = source or _source_in(recipe)
 

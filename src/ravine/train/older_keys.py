@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from ravine.regularize.chosen import known_name
 
-OLDER: Mapping[str, tuple[str, str, Any]] = {
-    "dropout": ("model", "dropout", 0.0),
-    "label-smoothing": ("train", "label_smoothing", 0.0),
-    "mixup": ("train", "mixup", 0.0),
-    "augment": ("train", "augment", "none"),
-    "l2": ("train", "weight_decay", 0.0),
-    "elastic-net": ("train", "weight_decay", 0.0),
+
+class Older(NamedTuple):
+    """Where a recipe says the same thing in an older way."""
+
+    table: str
+    key: str
+    nothing: Any  # the value with which the key does nothing
+    unasked: Any = "auto"  # its value where nobody asked for anything
+
+
+OLDER: Mapping[str, Older] = {
+    "dropout": Older("model", "dropout", 0.0),
+    "label_smoothing": Older("train", "label_smoothing", 0.0),
+    "mixup": Older("train", "mixup", 0.0),
+    "augment": Older("train", "augment", "none", "light"),
+    "l2": Older("train", "weight_decay", 0.0),
+    "elastic_net": Older("train", "weight_decay", 0.0),
 }
-"""Technique → table and key of the same thing, and the value with which the key does nothing."""
+"""By the name of the technique, with underscores."""
 
 
 def silenced(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
@@ -30,15 +40,13 @@ def silenced(tables: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     faults: list[str] = []
     asked = tables.get("regularize")
     for name, value in asked.items() if isinstance(asked, Mapping) else ():
-        place = OLDER.get(known_name(name))
-        if place is None or value is None or value is False:
+        older = OLDER.get(known_name(name).replace("-", "_"))
+        below = out.get(older.table, {}) if older is not None else None
+        if older is None or not isinstance(below, Mapping) or value is None or value is False:
             continue
-        table, key, nothing = place
-        below = out.get(table, {})
-        if not isinstance(below, Mapping):
-            continue
-        if below.get(key, "auto") not in ("auto", nothing, None):
-            faults.append(f"regularize.{name} and {table}.{key} are the same technique; give one of the two.")
+        if below.get(older.key, older.unasked) in (older.unasked, older.nothing, None):
+            out[older.table] = {**below, older.key: older.nothing}
         else:
-            out[table] = {**below, key: nothing}
+            where = f"{older.table}.{older.key}"
+            faults.append(f"regularize.{name} and {where} are the same technique; give one of the two.")
     return out, faults
