@@ -150,7 +150,9 @@ def test_what_works_in_evaluation_exports_too():
         torch.testing.assert_close(exported(pictures()), model(pictures()))
 
 
-@pytest.mark.parametrize("way", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"])
+@pytest.mark.parametrize(
+    "way", [copy.deepcopy, lambda model: pickle.loads(pickle.dumps(model))], ids=["copy", "pickle"]
+)
 def test_a_copy_is_a_network_of_its_own(technique, way):
     model = network()
     apply(model, technique)
