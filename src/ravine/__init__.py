@@ -12,6 +12,7 @@ from ravine.core.version import VERSION
 
 if TYPE_CHECKING:
     from ravine.fit.fit import Run, fit, load
+    from ravine.optim.gradcheck import gradcheck
     from ravine.train.trainer import Trainer
 
 __version__ = VERSION
@@ -21,9 +22,10 @@ _HOMES = {
     "Run": "ravine.fit.fit",
     "load": "ravine.fit.fit",
     "Trainer": "ravine.train.trainer",
+    "gradcheck": "ravine.optim.gradcheck",
 }
 
-__all__ = ["Run", "Trainer", "__version__", "fit", "load"]
+__all__ = ["Run", "Trainer", "__version__", "fit", "gradcheck", "load"]
 
 
 def __getattr__(name: str) -> Any:

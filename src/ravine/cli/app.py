@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ravine.cli import explain, export, fit, optimizers, predict, probe, race, report, resume, runs, schedules
+from ravine.cli import explain, export, fit, gradcheck, optimizers, predict, probe, race, report, resume, runs, schedules
 from ravine.cli.verb import DebugOption, Group
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ for _verb, _panel, _epilog in (
     (runs.runs, "Look", None),
     (report.report, "Look", None),
     (probe.probe, "Look", probe.EXAMPLES),
+    (gradcheck.gradcheck, "Look", gradcheck.EXAMPLES),
     (optimizers.optimizers, "Learn", optimizers.EXAMPLES),
     (schedules.schedules, "Learn", schedules.EXAMPLES),
     (explain.explain, "Learn", explain.EXAMPLES),

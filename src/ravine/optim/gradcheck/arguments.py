@@ -12,6 +12,7 @@ from ravine.core.intervals import Interval
 from ravine.optim.gradcheck.tensors import Care
 
 _FEWEST = 4  # samples: a quarter of them goes to the largest gradients
+_SHORT = 5e-3  # seconds
 _TOLERANCES = Interval(1e-10, 0.1)
 
 
@@ -28,6 +29,18 @@ def checked_care(samples: int | None, tolerance: float, seed: int) -> Care:
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise BadValue(refusal("gradcheck", "seed", "be a whole number of at least 0", seed))
     return Care(samples=samples, tolerance=tolerance, seed=seed)
+
+
+@contextmanager
+def threads_for(seconds: float) -> Iterator[None]:
+    """One thread where an evaluation is so short that sharing it out costs more than it saves."""
+    before = torch.get_num_threads()
+    if seconds < _SHORT:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ravine.optim.gradcheck.calls import Calls, Recorded
@@ -24,31 +24,31 @@ _SAMPLES = 24  # coordinates of a tensor of one module; a random direction reach
 def culprits(calls: Calls, care: Care, effort: Effort) -> tuple[Culprit, ...]:
     """The deepest modules whose backward alone is wrong while all modules inside them are right.
 
-    Each call that was recorded is repeated with copies of its inputs; the number checked is Σ ⟨v, output⟩, with v
-    the gradient that came back to the output, scaled to size 1. A wrong gradient from further on reaches a right
-    module as just another v. A module is looked at after those inside it, and not at all if one of them is wrong.
+    The calls that were recorded are repeated with copies of their inputs, all of a module's one after the other,
+    so that what one leaves behind for another shows. The number checked is Σ ⟨v, output⟩, with v the gradient that
+    came back to the output, scaled to size 1: a wrong gradient from further on reaches a right module as just
+    another v. A module is looked at after those inside it, and not at all if one of them is wrong.
     """
     careful = replace(care, samples=_SAMPLES)
     found: list[Culprit] = []
     for name, module in reversed(calls.modules.items()):
         if any(one.name.startswith(f"{name}." if name else "") for one in found):
             continue
-        for record in calls.calls[name]:
-            rows = _checked_alone(record, careful, effort)
-            faulty = [row for row in rows if row.faulty]
-            if faulty:
-                worst = max(faulty, key=lambda row: (row.verdict == "wrong", row.error))
-                found.append(
-                    Culprit(
-                        name=name,
-                        kind=type(module).__name__,
-                        where=place_of(type(module)),
-                        worst=worst.name,
-                        functions=tuple(_named(kind) for kind in record.custom),
-                        row=worst,
-                    )
+        records = calls.calls[name]
+        faulty = [row for row in _checked_alone(module, records, careful, effort) if row.faulty]
+        if faulty:
+            worst = max(faulty, key=lambda row: (row.verdict == "wrong", row.error))
+            custom = dict.fromkeys(kind for record in records for kind in record.custom)
+            found.append(
+                Culprit(
+                    name=name,
+                    kind=type(module).__name__,
+                    where=place_of(type(module)),
+                    worst=worst.name,
+                    functions=tuple(map(_named, custom)),
+                    row=worst,
                 )
-                break
+            )
     return tuple(reversed(found))
 
 
@@ -92,16 +92,33 @@ def weights_for(outputs: Sequence[Tensor], cotangents: Sequence[Tensor | None], 
     return [torch.randn(o.shape, generator=generator, dtype=o.dtype).to(o.device) for o in outputs]
 
 
-def _checked_alone(record: Recorded, care: Care, effort: Effort) -> list[Row]:
-    outputs = float_leaves(record.output)
-    module = record.call.module
-    assert module is not None
-    leaves = inputs_of(record.call, record.through)
-    leaves |= {name: p for name, p in module.named_parameters() if p.requires_grad}
-    weights = weights_for(outputs, record.cotangents, care.seed)
-    if not outputs or not leaves or weights is None:
+class _Repeated(nn.Module):
+    """Several calls of one module, in turn."""
+
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, *calls: tuple[tuple[Any, ...], dict[str, Any]]) -> list[Any]:
+        return [self.module(*args, **kwargs) for args, kwargs in calls]
+
+
+def _checked_alone(module: nn.Module, records: Sequence[Recorded], care: Care, effort: Effort) -> list[Row]:
+    leaves: dict[str, Tensor] = {}
+    weights: list[Tensor] = []
+    for turn, record in enumerate(records, start=1):
+        returned = weights_for(float_leaves(record.output), record.cotangents, care.seed)
+        if returned is None:
+            return []
+        weights += returned
+        of_call = f" of call {turn}" if len(records) > 1 else ""
+        given = inputs_of(record.call, record.through)
+        leaves |= {f"{name}{of_call}": leaf for name, leaf in given.items()}
+    leaves |= {name: p for name, p in module.named_parameters() if p.requires_grad and p.numel()}
+    if not weights or not leaves:
         return []
-    problem = Problem(record.call, leaves, record.draws, effort, weights)
+    call = Call(_Repeated(module), tuple((record.call.args, record.call.kwargs) for record in records))
+    problem = Problem(call, leaves, records[0].draws, effort, weights)
     problem.unsettle()
     gradients = problem.gradients()
     if not math.isfinite(problem.base):

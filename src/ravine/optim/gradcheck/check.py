@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ravine.core.errors import BadValue, refusal
-from ravine.optim.gradcheck.arguments import checked_care, double_default
+from ravine.optim.gradcheck.arguments import checked_care, double_default, threads_for
 from ravine.optim.gradcheck.bisect import culprits, place_of
 from ravine.optim.gradcheck.calls import Calls, Recorded
 from ravine.optim.gradcheck.copies import double_copy, double_tree, generators, split_batch
@@ -99,13 +99,14 @@ def gradcheck(
         if not math.isfinite(problem.base):
             raise BadValue(f"{_OWNER}: the loss must be finite; it is {problem.base}. Nothing can be compared with it.")
         problem.settle()
-        rows = [check_tensor(problem, name, gradients[name], care) for name in leaves]
-        at_loss = _loss_rows(loss, whole, calls.of_root(), target=call.args[2], care=care, effort=effort)
-        rows += at_loss
-        found: tuple[Culprit, ...] = ()
-        if any(row.faulty for row in rows):
-            wrong_loss = [row for row in at_loss if row.faulty]
-            found = (*(_the_loss(loss, row) for row in wrong_loss[:1]), *culprits(calls, care, effort))
+        with threads_for(problem.seconds()):
+            rows = [check_tensor(problem, name, gradients[name], care) for name in leaves]
+            at_loss = _loss_rows(loss, whole, calls.of_root(), target=call.args[2], care=care, effort=effort)
+            rows += at_loss
+            found: tuple[Culprit, ...] = ()
+            if any(row.faulty for row in rows):
+                wrong_loss = [row for row in at_loss if row.faulty]
+                found = (*(_the_loss(loss, row) for row in wrong_loss[:1]), *culprits(calls, care, effort))
         rows += [
             Row(name=name, shape=tuple(p.shape), verdict="frozen") for name, p in whole.named() if not p.requires_grad
         ]

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ravine.core.errors import BadValue
-from ravine.optim.gradcheck.arguments import checked_care, double_default
+from ravine.optim.gradcheck.arguments import checked_care, double_default, threads_for
 from ravine.optim.gradcheck.bisect import inputs_of, place_of
 from ravine.optim.gradcheck.copies import double_tree
 from ravine.optim.gradcheck.draws import Draws, springs, undisturbed
@@ -79,7 +79,8 @@ def gradcheck_function(
         if not torch.tensor(problem.base).isfinite():
             raise BadValue(f"gradcheck: what {name} returns must be finite; it is not. Give it other inputs.")
         problem.settle()
-        rows = tuple(check_tensor(problem, key, gradients[key], care) for key in leaves)
+        with threads_for(problem.seconds()):
+            rows = tuple(check_tensor(problem, key, gradients[key], care) for key in leaves)
     faulty = [row for row in rows if row.faulty]
     culprit = [
         Culprit(name=name, kind="function", where=place_of(function), worst=row.name, row=row)

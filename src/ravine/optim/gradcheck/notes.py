@@ -54,20 +54,16 @@ def notes_on(
     unused = [row.name for row in rows if row.verdict == "unused"]
     if unused:
         yield f"The loss does not depend on {_listed(unused)}: no gradient, and none expected."
-    silent = [
-        name
-        for name, g in gradients.items()
-        if g is not None and not bool(g.any()) and next(row for row in rows if row.name == name).verdict == "right"
-    ]
-    if silent:
-        yield f"Every gradient of {_listed(silent)} is exactly 0 on this batch: right, but it tells little."
+    faint = [row.name for row in rows if row.verdict == "about 0"]
+    if faint:
+        yield f"Gradients of {_listed(faint)} are about 0: too small for differences to tell more than that."
     yield from _on_modules(checked, drawn=drawn)
     yield from _on_ties(checked)
     dtypes = {p.dtype for p in model.parameters() if p.is_floating_point()} & {torch.float16, torch.bfloat16}
     if dtypes:
         yield (
-            f"The model is in {_listed(map(str, dtypes))}; the copy checked is in float64, so what its own rounding does "
-            "is not judged."
+            f"The model is in {_listed(map(str, dtypes))}; the copy checked is in float64, so what rounding in "
+            "those does is not judged."
         )
 
 

@@ -239,7 +239,7 @@ class Problem:
             way.works = False
             return None
         self.effort.evaluations += len(lanes)
-        if way.lanes == _FIRST_LANES and taken > 4 * self._alone():
+        if way.lanes == _FIRST_LANES and taken > 4 * self.seconds():
             way.works = False
         elif taken < 0.9 * way.best:
             way.best = taken
@@ -270,7 +270,7 @@ class Problem:
                 self._kept.restore()
         return None
 
-    def _alone(self) -> float:
+    def seconds(self) -> float:
         """Seconds of one evaluation."""
         begun = time.perf_counter()
         self.value()

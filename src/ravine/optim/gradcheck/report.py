@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-Verdict = Literal["right", "wrong", "not finite", "not judged", "unused", "frozen"]
+Verdict = Literal["right", "wrong", "not finite", "about 0", "not judged", "unused", "frozen"]
 
 _WORST_SHOWN = 3  # culprits in the summary line; all of them are in the record
 
@@ -41,8 +41,9 @@ class Row:
         kinks: Coordinates, of those, set aside: the loss has no derivative there, or is not finite beside it.
         error: Largest relative error, those set aside left out; 0 where nothing was compared.
         worst: Where that is.
-        verdict: "right"; "wrong"; "not finite": the backward pass gave NaN or infinity; "not judged": all was set
-            aside; "unused": no gradient came, and the loss does not change; "frozen": needs no gradient, not checked.
+        verdict: "right"; "wrong"; "not finite": the backward pass gave NaN or infinity; "about 0": both gradients are
+            smaller than rounding lets differences see; "not judged": all was set aside; "unused": no gradient came,
+            and the loss does not change; "frozen": needs no gradient, not checked.
     """
 
     name: str

@@ -15,6 +15,7 @@ from ravine.optim.gradcheck.report import Row, Verdict, Worst
 
 _AT_ONCE = 64  # coordinates looked at again together
 _ENOUGH_WRONG = 32  # of a tensor: those that disagree beyond these are not looked at again
+_FAINT = 10.0  # times what rounding may do: a gradient below is not told from 0
 _LEAD = 1e-3  # relative error along a random direction that is worth following
 
 
@@ -72,6 +73,7 @@ class _Compared:
     analytic: Tensor
     numeric: Tensor
     error: Tensor
+    off: Tensor
     wrong: Tensor
     kink: Tensor
 
@@ -90,6 +92,8 @@ class _Compared:
             verdict = "not judged"
         elif unused:
             verdict = "unused"
+        elif bool(((self.analytic.abs() + self.numeric.abs())[compared] <= _FAINT * self.off[compared]).all()):
+            verdict = "about 0"
         worst, error = None, 0.0
         if bool(compared.any()):
             # among wrong ones that are off by as much, the largest gradient shows best
@@ -119,7 +123,8 @@ def _compared(problem: Problem, name: str, at: Tensor, a: Tensor, sigma: float, 
     g = a[at]
     ahead, behind = central(problem, name, at, h)
     numeric = (ahead - behind) / (2 * h)
-    error = relative_error(g, numeric, slack(sigma, h), tolerance)
+    off = slack(sigma, h)
+    error = relative_error(g, numeric, off, tolerance)
     wrong = ~(error <= tolerance)
     kink = torch.zeros_like(wrong)
     order = torch.where(wrong, error.nan_to_num(nan=torch.inf), -1.0).argsort(descending=True)
@@ -132,7 +137,7 @@ def _compared(problem: Problem, name: str, at: Tensor, a: Tensor, sigma: float, 
         numeric[again], error[again] = seen.numeric, seen.error
         if int(wrong[again].sum()) >= _ENOUGH_WRONG:
             break
-    return _Compared(at, g, numeric, error, wrong, kink)
+    return _Compared(at, g, numeric, error, off, wrong, kink)
 
 
 def _chosen(a: Tensor, samples: int | None, generator: torch.Generator) -> Tensor:
