@@ -180,13 +180,13 @@ def test_it_survives_state_dict_deepcopy_and_export():
     torch.testing.assert_close(program.module()(x[:3]), want[:3])
 
 
-@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # torch's own, inside its compiler
+@pytest.mark.parametrize("backend", ["aot_eager", pytest.param("inductor", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("method", METHODS)
-def test_compiled_it_computes_the_same(method):
-    layer = DecorrelatedBatchNorm2d(8, groups=2, method=method)
+def test_compiled_it_computes_the_same(backend, method):
+    layer = DecorrelatedBatchNorm2d(8, groups=2, method=method, iterations=4)
     plain = copy.deepcopy(layer)
-    compiled = torch.compile(layer, fullgraph=True)
+    compiled = torch.compile(layer, fullgraph=True, backend=backend)
     results = []
     for module in (plain, compiled):
         x = correlated(4, 8, 9, 9).float().requires_grad_()
@@ -199,7 +199,7 @@ def test_compiled_it_computes_the_same(method):
 @pytest.mark.parametrize(
     ("make", "shape", "words"),
     [
-        (lambda: DecorrelatedBatchNorm2d(30, groups=4), None, "divide the 30 channels; got 4. Nearest that do: 3 and 5"),
+        (lambda: DecorrelatedBatchNorm2d(30, groups=4), None, "the 30 channels; got 4. Nearest that do: 3 and 5"),
         (lambda: DecorrelatedBatchNorm2d(30, groups=0), None, "Nearest that do: 1"),
         (lambda: DecorrelatedBatchNorm2d(8, method="pca"), None, "newton-schulz, eigen"),
         (lambda: DecorrelatedBatchNorm2d(8, eps=0.0), None, "eps must be above 0"),

@@ -88,13 +88,11 @@ class GhostBatchNorm(AnyBatchNorm):
         assert self.num_batches_tracked is not None
         count = len(means)
         self.num_batches_tracked.add_(count)
-        later = torch.arange(count - 1, -1, -1, device=means.device)
-        shares: Tensor
+        later = torch.arange(count - 1, -1, -1, dtype=means.dtype, device=means.device)
         if self.momentum is None:
-            shares = (1.0 / self.num_batches_tracked).expand(count)
+            shares = torch.ones_like(later) / self.num_batches_tracked
         else:
             shares = self.momentum * (1.0 - self.momentum) ** later
-        shares = shares.to(means.dtype)
         for running, new in ((self.running_mean, means), (self.running_var, variances)):
             running.mul_(1.0 - shares.sum()).add_(shares @ new)
 
