@@ -1,8 +1,8 @@
 """Var(z) = #parents · Var(u) · Var(w) through twenty layers: each scheme with each activation, against theory.
 
 Mean-field theory follows q = E(z²) from layer to layer by quadrature: q ← n · Var(w) · E f(√q·x)², x ~ N(0, 1). It is
-exact for infinitely wide layers. In layers of width n the logarithm of q wanders off it, with a variance of at most about 5/n
-a layer for rectifiers (Hanin & Nica 2020, arXiv:1812.05994) and less for others.
+exact for infinitely wide layers. In layers of width n the logarithm of q wanders off it, with a variance of at most
+about 5/n a layer for rectifiers (Hanin & Nica 2020, arXiv:1812.05994) and less for others.
 """
 
 from __future__ import annotations
