@@ -35,9 +35,23 @@ class Series:
 
 
 class History:
-    """Curves by name, over optimizer steps. Names: `train_loss`, `val_loss`, `lr` and so on.
+    """Everything written down about a training: curves by name over optimizer steps, and what was seen beside them.
 
-    A name may come at two densities: "step" rows (means over a few steps) and "epoch" rows.
+    Rows by kind:
+
+    - "step" and "epoch": the curves, at two densities. `train_loss`, `val_loss`, `train_accuracy`,
+      `val_accuracy` (or another metric with the same prefixes), `lr`, `grad_norm`, `clipped` (share of the steps
+      that were clipped), `seconds`, `data_seconds`, `batch_size`. "step" rows may be means over a few steps.
+    - "layer": one layer at one sampled step; `layer`, `type`, `depth` (place in the order of the forward pass, from
+      0), and of `grad_norm`, `weight_norm`, `update_norm`, `act_mean`, `act_std`, `saturated` (share of activations on
+      the flat), `silent` (share of units at zero for every row of the batch), `zeros` (share of activations at zero),
+      `mean_drift` and `std_drift` (running statistics of a batch norm against the batch's) what it has.
+    - "input": one sampled batch; `part` ("train" or "val"), `mean`, `std`, `least`, `most`, `nonfinite`, `rows`, and
+      the same of the targets with `target_` in front; `label_counts` where targets are classes.
+    - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
+    - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
+      `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`, `weight_decay`, `loss`,
+      `resumed`, `higher_is_better`.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]], source: str = "") -> None:
@@ -69,6 +83,36 @@ class History:
                     if name not in ("kind", "step") and isinstance(value, int | float)
                 )
         return list(seen)
+
+    def layers(self, quantity: str) -> dict[str, Series]:
+        """What was measured of `quantity` in each layer that has it, in the order of the forward pass."""
+        points: dict[str, list[tuple[int, float]]] = {}
+        depths: dict[str, float] = {}
+        for row in self.of_kind("layer"):
+            value = row.get(quantity)
+            if isinstance(value, int | float):
+                points.setdefault(row["layer"], []).append((int(row["step"]), float(value)))
+                depths.setdefault(row["layer"], row.get("depth", math.inf))
+        return {
+            name: Series(name, *(tuple(column) for column in zip(*points[name], strict=True)))
+            for name in sorted(points, key=lambda name: depths[name])
+        }
+
+    def facts(self, name: str) -> list[dict[str, Any]]:
+        """The facts called `name`, in the order they were seen."""
+        return [row for row in self.of_kind("fact") if row.get("fact") == name]
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What is known of the training as a whole."""
+        known: dict[str, Any] = {}
+        for row in self.of_kind("about"):
+            known.update({key: value for key, value in row.items() if key not in ("kind", "step")})
+        return known
+
+    def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
+        """The rows of one kind, in order."""
+        return (row for row in self.rows if row.get("kind", "epoch") == kind)
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -1,0 +1,123 @@
+"""What an instrument of the watcher is: it is told what a program does, and writes rows of the record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar, Protocol
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LossSeen:
+    """One call of a loss function, from torch.nn.functional or a module of torch.nn, or a loss that a model returned.
+
+    Attributes:
+        name: "cross_entropy", "mse_loss" …; "returned" where a model gave it.
+        outputs: What was judged, as given; None where it cannot be known.
+        targets: What it was held against.
+        value: The loss, still in its graph.
+        options: Keyword arguments given: reduction, label_smoothing, ignore_index …
+        place: "file.py:line" of the user's call.
+        with_gradient: Whether the value takes part in a graph; False while evaluating under no_grad.
+    """
+
+    name: str
+    outputs: Tensor | None
+    targets: Tensor | None
+    value: Tensor
+    options: dict[str, Any]
+    place: str
+    with_gradient: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClipSeen:
+    """One call of torch.nn.utils.clip_grad_norm_ or clip_grad_value_."""
+
+    params: tuple[Tensor, ...]
+    limit: float
+    norm: Tensor | None  # before clipping, on the device; None for clipping by value
+    place: str
+
+
+class Scene(Protocol):
+    """What instruments may know and write. Tensors are never copied to the processor behind a caller's back.
+
+    Attributes:
+        step: Optimizer steps taken so far.
+        sampled: Whether costly measurements are wanted at this step; adapts to keep the overhead small.
+        optimizers: Those seen, in the order in which they first stepped.
+        models: Roots of the modules that own the optimizers' parameters.
+    """
+
+    step: int
+    sampled: bool
+    optimizers: list[Optimizer]
+    models: list[nn.Module]
+
+    def name_of(self, thing: Tensor | nn.Module) -> str:
+        """The name of a parameter or module in its model: "encoder.0.weight"; "" when unknown."""
+        ...
+
+    def write(self, kind: str, **values: Any) -> None:
+        """One row at the current step; zero-dimensional tensors stay on their device and are read later, in bulk."""
+        ...
+
+    def fact(self, name: str, **details: Any) -> None:
+        """A row of kind "fact"; the same fact is written once, and counted after that."""
+        ...
+
+    def about(self, **known: Any) -> None:
+        """Something about the training as a whole."""
+        ...
+
+
+class Instrument:
+    """One thing observed. Every method may be left as it is; none may change a number of the program.
+
+    An instrument that raises is dropped with one line, and the program goes on. Methods that are not overridden
+    cost nothing: the watcher asks once which are.
+    """
+
+    name: ClassVar[str]
+
+    def begin(self, scene: Scene) -> None:
+        """Before the program's first line."""
+
+    def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
+        """A DataLoader gave a batch; `loader.dataset` and `loader.sampler` are its own."""
+
+    def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """A module without children, or a root, has computed its output; in training and in evaluation."""
+
+    def loss(self, scene: Scene, seen: LossSeen) -> None:
+        """A loss was computed."""
+
+    def zero_grad(self, scene: Scene, owner: Optimizer | nn.Module) -> None:
+        """Gradients were cleared through an optimizer or a module."""
+
+    def backward_begin(self, scene: Scene, root: Tensor) -> None:
+        """A backward pass from `root` begins."""
+
+    def backward_end(self, scene: Scene, root: Tensor) -> None:
+        """It has ended: gradients are there."""
+
+    def clip(self, scene: Scene, seen: ClipSeen) -> None:
+        """Gradients were clipped."""
+
+    def mode(self, scene: Scene, module: nn.Module, training: bool) -> None:
+        """`module.train()` or `.eval()` was called on it."""
+
+    def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
+        """An optimizer is about to step."""
+
+    def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
+        """It has stepped; `scene.step` counts it already."""
+
+    def scheduler(self, scene: Scene, scheduler: Any) -> None:
+        """A learning-rate scheduler has stepped."""
+
+    def end(self, scene: Scene) -> None:
+        """After the program's last line, or its crash."""
