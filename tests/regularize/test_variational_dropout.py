@@ -44,8 +44,8 @@ def test_behind_a_recurrent_layer(kind, batch_first):
     time = 1 if batch_first else 0
     torch.testing.assert_close(ratio, ratio.select(time, 0).unsqueeze(time).expand_as(ratio))
     assert (ratio == 0).any()
-    for before, after in zip((state,) if kind is not nn.LSTM else state, (same,) if kind is not nn.LSTM else same):
-        assert torch.equal(before, after)
+    # An LSTM's state is a pair.
+    assert all(map(torch.equal, state, same)) if kind is nn.LSTM else torch.equal(state, same)
 
 
 def test_packed_sequences_keep_the_mask_of_each_row():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, get_args
 
 import torch
+import torch.nn.functional as nnf
 from torch import Generator, Tensor, nn
 
 from ravine.core.errors import BadValue, refusal
@@ -80,17 +81,22 @@ def pool(x: Tensor, rows: Tensor, columns: Tensor, overlapping: bool = True) -> 
     Returns: (batch, channels, n, m).
     Source: Graham 2014, equation 1. Its disjoint regions leave out the last line; ours reach the edge.
     """
-    return _side(_side(x, 2, rows, overlapping), 3, columns, overlapping)
+    # Each region is spread on a square of its own, whose maximum torch's kernel finds; only the
+    # element found is then read with a gradient, which goes back to one place instead of many.
+    tall, below = _lines(rows, x.shape[2], overlapping)
+    wide, beside = _lines(columns, x.shape[3], overlapping)
+    with torch.no_grad():
+        spread = x.index_select(3, beside).index_select(2, below)
+        found = nnf.max_pool2d(spread, (tall, wide), return_indices=True)[1].flatten(2)
+        index = (below[:, None] * x.shape[3] + beside).flatten()[found]
+    return x.flatten(2).gather(2, index).view(*x.shape[:2], len(rows) - 1, len(columns) - 1)
 
 
-def _side(x: Tensor, dim: int, ends: Tensor, overlapping: bool) -> Tensor:
-    first, last = ends[:-1], ends[1:] - int(not overlapping)
-    span = x.shape[dim] - overlapping
-    widest = -(-span // len(first)) + overlapping
-    out = x.index_select(dim, first)
-    for step in range(1, widest):
-        out = torch.maximum(out, x.index_select(dim, torch.minimum(first + step, last)))
-    return out
+def _lines(ends: Tensor, side: int, overlapping: bool) -> tuple[int, Tensor]:
+    """The lines of all regions one after the other, each region's last repeated up to the size of the widest."""
+    first, last = ends[:-1, None], ends[1:, None] - int(not overlapping)
+    widest = -(-(side - overlapping) // len(first)) + overlapping
+    return widest, torch.minimum(first + torch.arange(widest, device=ends.device), last).flatten()
 
 
 class FractionalMaxPool2d(OutputTechnique):

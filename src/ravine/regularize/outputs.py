@@ -69,7 +69,7 @@ class Around:
         if not on and self.act.idle:
             return self.run(*args, **kwargs)
         out = self.act.around(self, args, kwargs, on)
-        if on and self.act.counts:
+        if self.act.counts and self.layer.training:
             _count(self)
         return out
 
