@@ -50,8 +50,8 @@ class History:
       the same of the targets with `target_` in front; `label_counts` where targets are classes.
     - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
     - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
-      `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`, `weight_decay`, `loss`,
-      `resumed`, `higher_is_better`.
+      `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`,
+      `weight_decay`, `loss`, `resumed`, `higher_is_better`.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]], source: str = "") -> None:
