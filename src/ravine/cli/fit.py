@@ -130,8 +130,8 @@ def fit(
         _option(
             TRAINING,
             "--augment",
-            text="Of pictures: none, light, standard, strong, randaugment; single ones: shift,flip,rotation; auto keeps "
-            "those measured to leave the label. Default: light.",
+            text="Of pictures: none, light, standard, strong, randaugment; or single ones: shift,flip,rotation; auto "
+            "keeps those measured to leave the label. Default: light.",
             metavar="NAME",
         ),
     ] = None,

@@ -22,6 +22,7 @@ from ravine.data.split import split_rows
 from ravine.data.summary import data_section
 from ravine.data.task import Kind, encode_targets, fit_target
 from ravine.diagnose.doctor import examine
+from ravine.fit.augment_auto import settle_augment
 from ravine.fit.baselines import baseline_section, fit_baselines
 from ravine.fit.evaluate.evaluate import evaluate
 from ravine.fit.fingerprint import fingerprint
@@ -214,7 +215,10 @@ class Job:
 
         size = recipe.train.batch_size
         assert size != "auto"
+        measured = settle_augment(self, network, fields_near[0], target_near, split, task, preparation.shape)
+        recipe = self.recipe
         transform, words = batch_transform(recipe.train, preparation.shape, task)
+        words += measured
         few = tuple(field[:2] for field in fields_near)
         chosen = chosen_for(recipe, task, network, few, target_near[:2])
         smoothing = recipe.train.label_smoothing

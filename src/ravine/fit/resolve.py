@@ -18,7 +18,6 @@ def resolved(recipe: Recipe, advice: Advice, model_name: str) -> Recipe:
             "epochs",
             "batch_size",
             "label_smoothing",
-            "augment",
             "mixup",
             "average",
             "patience",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch.nn.functional as F  # noqa: N812 (torch's own habit)
-from torch import Tensor
+from torch import Tensor, nn
 
 from ravine.core.shapes import InputShape
 from ravine.data.task import Kind, Task
-from ravine.regularize import light, mixup
+from ravine.regularize import MixUp
+from ravine.regularize.augment import PRESETS, Pipeline, RandAugment
+from ravine.regularize.augment.named import chosen_transforms
 from ravine.train.recipe import TrainChoices
 from ravine.train.trainer import Transform
 
@@ -18,29 +19,33 @@ def batch_transform(choices: TrainChoices, shape: InputShape, task: Task) -> tup
     """The transform that `choices` ask for, and its parts in words; None when there is nothing to do.
 
     Raw fields come in, before normalization: mixing commutes with it, since it is affine.
+
+    Raises:
+        Missing: The augmentation asked for needs Kornia, and it is not installed.
     """
-    augment = light(shape) if choices.augment == "light" and shape.form == "image" else None
+    augment, words = _augmentation(choices, shape)
     alpha = choices.mixup if choices.mixup != "auto" and shape.form != "table" else 0.0
-    words: list[str] = []
-    if augment is not None:
-        words.append("random shifts of the pictures")
-    if alpha > 0:
+    mixing = MixUp(alpha, task.outputs if task.kind is Kind.CLASSIFY else None) if alpha > 0 else None
+    if mixing is not None:
         words.append(f"mixup, λ ~ Beta({alpha:g}, {alpha:g})")
     if not words:
         return None, words
 
     def transform(inputs: tuple[Any, ...], target: Tensor) -> tuple[tuple[Any, ...], Tensor]:
         if augment is not None:
-            inputs = augment(*inputs)
-        if alpha > 0:
-            mixed = mixup(inputs[0].float(), _soft(target, task), alpha)
-            inputs = (mixed.inputs,)
-            target = mixed.share * mixed.targets + (1 - mixed.share) * mixed.others
-        return inputs, target
+            inputs = (augment(inputs[0]),)
+        return (inputs, target) if mixing is None else mixing(inputs, target)
 
     return transform, words
 
 
-def _soft(target: Tensor, task: Task) -> Tensor:
-    """Targets that can be mixed: probabilities of the classes, or the numbers they are."""
-    return F.one_hot(target, task.outputs).float() if task.kind is Kind.CLASSIFY else target
+def _augmentation(choices: TrainChoices, shape: InputShape) -> tuple[nn.Module | None, list[str]]:
+    """What changes pictures, and what it does, in words; None for other rows, and when nothing is to be done."""
+    if shape.form != "image":
+        return None, []
+    if isinstance(choices.augment, list):
+        module: Pipeline | RandAugment = chosen_transforms(choices.augment, shape.height, shape.width)
+    else:
+        module = PRESETS[choices.augment].make(shape.height, shape.width, False, None)
+    words = module.words(shape.channels)
+    return (module, words) if words else (None, [])

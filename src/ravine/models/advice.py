@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 from ravine.core.shapes import Form
 
@@ -19,7 +18,6 @@ class Advice:
         batch_size: Rows a step.
         dropout: Share of units dropped; None leaves it to the size of the network.
         label_smoothing: Share of the target spread over all classes.
-        augment: "none" or "light".
         mixup: Parameter of the Beta distribution; 0 for none.
         average: Decay of the weight average; 0 for none.
         patience: Epochs without gain before stopping; None for never.
@@ -33,7 +31,6 @@ class Advice:
     batch_size: int
     dropout: float | None
     label_smoothing: float
-    augment: Literal["none", "light"]
     mixup: float
     average: float
     patience: int | None
@@ -68,7 +65,6 @@ def advise(name: str, form: Form, rows: int, classes: int, task_kind: str) -> Ad
         batch_size=batch_size,
         dropout=None,
         label_smoothing=0.05 if task_kind == "classify" and form == "image" and classes > 2 else 0.0,
-        augment="light" if form == "image" else "none",
         mixup=0.0,
         average=0.995 if rows >= 20_000 else 0.99,
         patience=max(5, epochs // 3),

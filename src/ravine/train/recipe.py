@@ -11,6 +11,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadRun, BadValue, Faults
 from ravine.core.time import Length
+from ravine.regularize.augment import PRESETS
+from ravine.regularize.augment.named import NAMED
 from ravine.regularize.chosen import faults_of
 from ravine.schedules import Guided, Plateau, parse
 from ravine.train.older_keys import silenced
@@ -77,7 +79,9 @@ class TrainChoices(Choices):
     accumulate: int = Field(1, ge=1, description="mini-batches a step")
     clip_norm: Annotated[float, Field(gt=0)] | Off = Field(1.0, description="largest norm of the gradient, or none")
     label_smoothing: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"
-    augment: Literal["auto", "none", "light"] = "auto"
+    augment: Literal["none", "light", "standard", "strong", "randaugment", "auto"] | list[str] = Field(
+        "light", description="of pictures; or single ones: ['shift', 'flip']; auto: those measured to leave the label"
+    )
     mixup: Annotated[float, Field(ge=0)] | Auto = "auto"
     average: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
         "auto", description="decay of the weight average; 0: none"
@@ -87,7 +91,23 @@ class TrainChoices(Choices):
     )
     order: Literal["shuffle", "replacement", "fixed"] = "shuffle"
 
-    @field_validator("clip_norm", "patience", "augment", mode="before")
+    @field_validator("augment", mode="before")
+    @classmethod
+    def _known_augment(cls, value: Any) -> Any:
+        """Single names are looked up; "shift,flip" reads like a list."""
+        if value is None:
+            return "none"
+        if not isinstance(value, str | list) or value in ("auto", *PRESETS):
+            return value
+        names = [name.strip() for name in value.split(",")] if isinstance(value, str) else value
+        known = [*PRESETS, "auto", *NAMED] if len(names) == 1 else list(NAMED)
+        for name in names:
+            if name not in NAMED:
+                hint = did_you_mean(str(name), known)
+                raise ValueError(f"must be one of {', '.join(known)}.{hint}")
+        return names or "none"
+
+    @field_validator("clip_norm", "patience", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         """None means "none": TOML has no null."""

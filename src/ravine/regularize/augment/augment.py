@@ -51,8 +51,8 @@ class Augment:
         self.preset = preset
         self.flip = flip
         self.generator = generator
-        self._made: dict[tuple[int, int], nn.Module] = {}
-        self._own: nn.Module | None = None
+        self._made: dict[tuple[int, int], Pipeline | RandAugment] = {}
+        self._own: Pipeline | RandAugment | None = None
         if isinstance(preset, str):
             PRESETS[preset]  # refused here, not at the first batch
         elif isinstance(preset, Pipeline | RandAugment):
@@ -63,7 +63,7 @@ class Augment:
         else:
             self._own = Pipeline([preset] if isinstance(preset, Transform) else list(preset), generator)
 
-    def module(self, height: int, width: int) -> nn.Module:
+    def module(self, height: int, width: int) -> Pipeline | RandAugment:
         """What changes pictures of that size: (images, masks=None) → the same, changed."""
         if self._own is not None:
             return self._own

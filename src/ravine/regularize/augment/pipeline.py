@@ -32,10 +32,9 @@ class Pipeline(nn.Module):
         self.transforms = nn.ModuleList(transforms)
         self.chance = Chance(generator)
 
-    @property
-    def words(self) -> list[str]:
-        """What is done, one thing each, for people."""
-        return [one.words for one in self._all() if not one.idle]
+    def words(self, channels: int = 3) -> list[str]:
+        """What is done to pictures of so many channels, one thing each, for people."""
+        return [one.words for one in self._all() if not one.idle and (channels == 3 or not one.colored)]
 
     def forward(self, images: Tensor, masks: Tensor | None = None) -> Tensor | tuple[Tensor, Tensor]:
         """The pictures changed; with their masks where masks were given.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from torch import Generator, nn
+from torch import Generator
 
 from ravine.core.catalogue import Catalogue
 from ravine.regularize.augment.blur import Blur
@@ -41,21 +41,21 @@ class Preset:
     """
 
     name: str
-    make: Callable[[int, int, bool, Generator | None], nn.Module]
+    make: Callable[[int, int, bool, Generator | None], Pipeline | RandAugment]
     words: str
 
 
-def none(height: int, width: int, flip: bool, generator: Generator | None) -> nn.Module:  # noqa: ARG001
+def none(height: int, width: int, flip: bool, generator: Generator | None) -> Pipeline:  # noqa: ARG001
     """Nothing at all, no flips either."""
     return Pipeline((), generator)
 
 
-def light(height: int, width: int, flip: bool, generator: Generator | None) -> nn.Module:
+def light(height: int, width: int, flip: bool, generator: Generator | None) -> Pipeline:
     """Shifts by up to a sixteenth of the side: what hardly any label minds, for the price of one gather."""
     return Pipeline([Crop(reach_of(height, width), flip=_half(flip))], generator)
 
 
-def standard(height: int, width: int, flip: bool, generator: Generator | None) -> nn.Module:  # noqa: ARG001
+def standard(height: int, width: int, flip: bool, generator: Generator | None) -> Pipeline:  # noqa: ARG001
     """One resampling and one pass of colour, both mild."""
     return Pipeline(
         [
@@ -72,7 +72,7 @@ def standard(height: int, width: int, flip: bool, generator: Generator | None) -
     )
 
 
-def strong(height: int, width: int, flip: bool, generator: Generator | None) -> nn.Module:  # noqa: ARG001
+def strong(height: int, width: int, flip: bool, generator: Generator | None) -> Pipeline:  # noqa: ARG001
     """All there is, the costly parts on some of the pictures each."""
     return Pipeline(
         [
@@ -97,7 +97,7 @@ def strong(height: int, width: int, flip: bool, generator: Generator | None) -> 
     )
 
 
-def randaugment(height: int, width: int, flip: bool, generator: Generator | None) -> nn.Module:  # noqa: ARG001
+def randaugment(height: int, width: int, flip: bool, generator: Generator | None) -> RandAugment:  # noqa: ARG001
     """RandAugment(2, 9)."""
     return RandAugment(2, 9, generator=generator)
 

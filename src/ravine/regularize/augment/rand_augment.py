@@ -66,8 +66,7 @@ class RandAugment(nn.Module):
         self.n, self.m = int(n), m
         self.chance = Chance(generator)
 
-    @property
-    def words(self) -> list[str]:
+    def words(self, channels: int = 3) -> list[str]:  # noqa: ARG002 (its transforms are too many to be listed)
         """What is done, for people."""
         return [f"RandAugment, {self.n} transforms of magnitude {self.m:g} a picture"] if self.n and self.m else []
 
