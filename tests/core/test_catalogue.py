@@ -38,3 +38,11 @@ def test_two_members_of_one_name_are_refused():
 
 def test_did_you_mean_of_nothing():
     assert did_you_mean("adam", []) == ""
+
+
+def test_hyphens_and_underscores_are_one():
+    table = Catalogue("fruit", ["red-apple", "green_pear"], name=str)
+    assert table["red_apple"] == "red-apple"
+    assert table["green-pear"] == "green_pear"
+    assert "red_apple" in table
+    assert list(table) == ["red-apple", "green_pear"]
