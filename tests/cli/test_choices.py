@@ -22,7 +22,7 @@ def test_every_place_is_a_choice_of_the_recipe(option):
 
 
 def test_every_option_of_fit_has_a_place_or_another_use():
-    others = {"source", "recipe", "assignments", "run_dir", "open_report", "quiet", "plain", "_debug"}
+    others = {"source", "recipe", "assignments", "regularize", "run_dir", "open_report", "quiet", "plain", "_debug"}
     assert set(inspect.signature(fit).parameters) == set(PLACES) | others
 
 
@@ -95,3 +95,22 @@ def test_values_are_toml_or_text(text, value):
 @given(st.text())
 def test_any_text_is_a_value(text):
     toml_value(text)
+
+
+def test_techniques_become_a_table():
+    told = ["dropconnect=0.2, augment=light", "mixup", "l1=none"]
+    tables = overrides({"lr": "0.1"}, ["regularize.weight-noise.std=0.1"], told)
+    assert tables["regularize"] == {
+        "dropconnect": 0.2,
+        "augment": "light",
+        "mixup": True,
+        "l1": False,
+        "weight-noise": {"std": 0.1},
+    }
+    assert list(tables["regularize"])[:2] == ["dropconnect", "augment"]
+
+
+@pytest.mark.parametrize("text", ["", "mixup=", "=0.2", "mixup=0.2,", "mixup,mixup"])
+def test_what_is_no_list_of_techniques_is_refused(text):
+    with pytest.raises(BadValue, match=r"--regularize: (must read like dropconnect=0\.2,mixup=0\.2|mixup is given)"):
+        overrides({}, [], [text])

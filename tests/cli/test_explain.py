@@ -1,17 +1,20 @@
 """`ravine explain`: one page a name, and examples that run."""
 
 import inspect
+import tomllib
 
 import pytest
 import torch
 
 from ravine.cli import main
 from ravine.cli.backprop import WEIGHTS
+from ravine.cli.choices import techniques
 from ravine.cli.page import Page
 from ravine.cli.topics import TOPICS, explained, pages
 from ravine.models.unit_graph_picture import BACK, FORWARD
 from ravine.optim.methods import METHODS
 from ravine.regularize.catalogue import TECHNIQUES
+from ravine.regularize.chosen import choose
 from ravine.regularize.technique import Acts
 from ravine.rules import RULES, WRAPPERS
 
@@ -104,8 +107,13 @@ def test_a_technique_has_its_page_and_an_example_that_runs(capsys, name):
     assert main(["explain", name]) == 0
     out = " ".join(capsys.readouterr().out.split())
     technique, page = TECHNIQUES[name], explained(name)
-    for text in (technique.formula, str(technique.source), page.summary, f"[regularize] {name} = "):
+    for text in (technique.formula, str(technique.source), page.summary):
         assert " ".join(text.split()) in out
+    line = next((value for label, value in page.facts if label == "recipe"), None)
+    if line is not None:  # what it says of recipe and command line is what they take
+        table = tomllib.loads(line.replace("] ", "]\n"))["regularize"]
+        word = next(value for label, value in page.facts if label == "command line").rpartition(" ")[2]
+        assert choose(table).words == choose(techniques([word])).words != []
     assert "State" not in out
     taken = inspect.signature(technique.make).parameters
     assert [argument.name for argument in page.arguments] == list(taken)

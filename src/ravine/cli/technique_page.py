@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ravine.cli.page import Argument, Page, as_sentence, meanings_of, sections_of, summary_of
+from ravine.regularize.chosen import faults_of
 from ravine.regularize.technique import Acts, Technique
 
 _ACTS: Mapping[Acts, str] = {
@@ -17,11 +18,10 @@ _ACTS: Mapping[Acts, str] = {
 
 
 def technique_page(technique: Technique) -> Page:
-    """What its class says, and its three ways in: Python, recipe, command line."""
+    """What its class says, and its ways in: Python, and where a recipe takes it, recipe and command line."""
     said, meanings = sections_of(technique.make), meanings_of(technique.make)
     parameters = inspect.signature(technique.make).parameters
     given = _given(technique, parameters)
-    short = technique.name if given is None else f"{technique.name}={given}"
     return Page(
         name=technique.name,
         kind="regularization",
@@ -30,8 +30,7 @@ def technique_page(technique: Technique) -> Page:
         text=said[""],
         facts=(
             ("acts on", _ACTS[technique.acts]),
-            ("recipe", f"[regularize] {technique.name} = {'true' if given is None else _toml(given)}"),
-            ("command line", f"ravine fit DATA --regularize {short}"),
+            *_ways_in(technique.name, given),
             ("class", f"ravine.regularize.{technique.make.__name__}"),
         ),
         arguments=tuple(
@@ -49,15 +48,20 @@ def technique_page(technique: Technique) -> Page:
 
 
 def _given(technique: Technique, parameters: Mapping[str, inspect.Parameter]) -> Any:
-    """A value for the main argument: its default, or one to begin with; None where it takes none."""
+    """A value for the main argument: its default, or one to begin with; None where it needs none."""
     if technique.main is None:
         return None
     default = parameters[technique.main].default
-    return 0.1 if default is inspect.Parameter.empty or default is None else default
+    return 0.01 if default is inspect.Parameter.empty else default
 
 
-def _toml(value: Any) -> str:
-    return f'"{value}"' if isinstance(value, str) else str(value)
+def _ways_in(name: str, given: Any) -> list[tuple[str, str]]:
+    """Its line in a recipe and its word on the command line, where it can be taken off a trained network."""
+    if faults_of({name: True if given is None else given}):
+        return []
+    told = "true" if given is None else f'"{given}"' if isinstance(given, str) else str(given)
+    word = name if given is None else f"{name}={given}"
+    return [("recipe", f"[regularize] {name} = {told}"), ("command line", f"ravine fit DATA --regularize {word}")]
 
 
 def _example(technique: Technique, given: Any) -> str:
