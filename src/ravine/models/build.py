@@ -64,7 +64,7 @@ def build(
         width: Units or channels of the first layer.
         depth: Layers, stages or blocks; the family's docstring says which.
         dropout: Share of units dropped in training.
-        activation: relu, leaky_relu, gelu, silu, mish, elu, tanh, sigmoid, selu.
+        activation: relu, gelu, tanh, …: a name in `ravine.initialize.ACTIVATIONS`.
         seed: Of the weights.
         task_kind: "classify", "regress" or "multi-label". No family's size depends on it so far.
 
