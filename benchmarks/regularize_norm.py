@@ -34,7 +34,9 @@ def layers(channels: int, dims: int) -> dict[str, nn.Module]:
     dims = max(dims, 1)
     return {
         YARDSTICK: make_norm("batch", channels, dims),
-        "decorrelated, newton-schulz": make_norm("decorrelated", channels, dims, groups=channels // 16),
+        "decorrelated, newton-schulz": make_norm(
+            "decorrelated", channels, dims, groups=channels // 16, method="newton-schulz"
+        ),
         "decorrelated, eigen": make_norm("decorrelated", channels, dims, groups=channels // 16, method="eigen"),
         "ghost of 32 rows": make_norm("ghost", channels, dims, size=32),
     }

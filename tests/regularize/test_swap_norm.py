@@ -172,8 +172,8 @@ def test_torchs_fused_transformer_layer_does_not_bypass_the_new_norm(name):
     swap_norm(model, name)
     x = torch.randn(6, 5, 8)
     with torch.no_grad():
-        recompute_batch_norm(model, [x])  # evaluation is then what training computes
         want = model.train()(x)
+        recompute_batch_norm(model, [x])  # evaluation is then what training computes
         torch.testing.assert_close(model.eval()(x), want)
         mask = torch.zeros(6, 5, dtype=torch.bool)
         mask[:, 4:] = True

@@ -68,6 +68,7 @@ def test_gradients_of_the_root_also_with_equal_eigenvalues(root, condition):
         return root(0.5 * (matrix + matrix.mT))
 
     assert torch.autograd.gradcheck(symmetric, (cov,))
+    assert torch.autograd.gradgradcheck(symmetric, (cov,))
 
 
 @pytest.mark.parametrize("shape", [(7, 6), (5, 6, 3), (2, 6, 9, 9)])

@@ -105,7 +105,7 @@ def ghost(site: Site, *, size: int = 32, eps: float = 1e-5, momentum: float | No
 
 
 def decorrelated(
-    site: Site, *, groups: int | None = None, method: str = "newton-schulz", iterations: int = 10,
+    site: Site, *, groups: int | None = None, method: str = "auto", iterations: int = 10,
     momentum: float | None = 0.1, eps: float = 1e-5,
 ) -> nn.Module:  # fmt: skip
     """Whitening in groups; None: the fewest groups of at most 16 channels."""
