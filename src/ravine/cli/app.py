@@ -6,7 +6,21 @@ from typing import Annotated
 
 import typer
 
-from ravine.cli import explain, export, fit, gradcheck, optimizers, predict, probe, race, report, resume, runs, schedules
+from ravine.cli import (
+    explain,
+    export,
+    fit,
+    gradcheck,
+    optimizers,
+    predict,
+    probe,
+    race,
+    report,
+    resume,
+    runs,
+    schedules,
+    show_augment,
+)
 from ravine.cli.verb import DebugOption, Group
 
 app = typer.Typer(
@@ -28,6 +42,7 @@ for _verb, _panel, _epilog in (
     (report.report, "Look", None),
     (probe.probe, "Look", probe.EXAMPLES),
     (gradcheck.gradcheck, "Look", gradcheck.EXAMPLES),
+    (show_augment.show_augment, "Look", show_augment.EXAMPLES),
     (optimizers.optimizers, "Learn", optimizers.EXAMPLES),
     (schedules.schedules, "Learn", schedules.EXAMPLES),
     (explain.explain, "Learn", explain.EXAMPLES),
