@@ -87,7 +87,7 @@ class Sheet:
         _line(draw, (_MARGIN, 82), title, 52, ink.INK)
         height_, width, channels = self.pixels.shape[1:]
         colors = "grey" if channels == 1 else "colour"
-        told = f"{self.name}, {height_} × {width} pixels, {colors}; seed {self.seed}"
+        told = f"{self.name}, {height_} by {width} pixels, {colors}; seed {self.seed}"
         _line(draw, (_MARGIN, 132), told, 28, ink.SOFT)
         top = _HEAD
         for band in bands:

@@ -56,7 +56,7 @@ class Blur(Pixels):
     @property
     def words(self) -> str:
         """What it does, for people."""
-        return f"blur of up to {self.most:g} pixels"
+        return f"blur of up to {self.most:g} pixel{'s' if self.most > 1 else ''}"
 
     def change(self, images: Tensor, masks: Tensor | None, generator: Generator | None) -> tuple[Tensor, Tensor | None]:
         """The pictures blurred; masks as they were."""
