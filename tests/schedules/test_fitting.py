@@ -69,6 +69,18 @@ def test_what_a_length_comes_to(given, same):
     assert fitted.fitted(RUN) == fitted
 
 
+@given(steps=st.integers(20, 3000), times=st.integers(1, 7))
+def test_rounds_fill_the_run(steps, times):
+    waves = repeat(Linear(), times).fitted(steps)
+    assert waves.takes() == pytest.approx(steps)
+    assert waves(0) == 1
+    assert waves(steps) == pytest.approx(0, abs=1e-9)
+    tops = [t for t in range(1, steps) if waves(t) > waves(t - 1)]
+    assert tops == [math.ceil(k * steps / times) for k in range(1, times)]
+    joined = (Warmup("10%") >> repeat(Cosine(), times)).fitted(steps)
+    assert joined.takes() == pytest.approx(steps)
+
+
 def test_a_warmup_too_short_to_be_a_step_falls_away():
     assert (Warmup("5%") >> Cosine()).fitted(9) == Cosine(9)
 

@@ -82,17 +82,19 @@ class Repeated(Schedule):
 
     def _inside(self, t: float) -> float:
         every = self._steps("every")
-        done = t // every
-        return t - every * (done if self.times is None else min(done, self.times - 1))
+        done = math.floor(t / every + 1e-9)  # a round that begins with a step begins with it in floats too
+        return max(t - every * (done if self.times is None else min(done, self.times - 1)), 0.0)
 
     def _filling(self, run: Clockwork, left: float) -> Schedule:
-        every = self.schedule.takes(run) if self.every is None else self._in_run("every", self.every, run)
-        if every is None:
-            if self.times is None:
-                must = f"be given, or every, as {self.schedule} has no length of its own"
-                raise BadValue(refusal("repeat", "times", must, None))
-            every = math.ceil(left / self.times)
-        every = max(1.0, float(round(every)))
+        if self.every is not None:
+            every = self._in_run("every", self.every, run)
+        elif (takes := self.schedule.takes(run)) is not None:
+            every = takes if self.schedule.ready else max(1.0, float(round(takes)))
+        elif self.times is not None:
+            every = max(1.0, left / self.times)  # parts of a step too, so that the rounds fill the time exactly
+        else:
+            must = f"be given, or every, as {self.schedule} has no length of its own"
+            raise BadValue(refusal("repeat", "times", must, None))
         if every > left:
             raise longer_than_run(self, every, run)
         return replace(self, schedule=self.schedule._filling(run, every), every=every)

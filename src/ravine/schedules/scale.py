@@ -71,7 +71,8 @@ class Scaled(Schedule):
         return None
 
     def __str__(self) -> str:
-        return f"{_factor(self.schedule)} * {_factor(self.by)}"
+        by = f"({self.by})" if isinstance(self.by, Scaled) else _factor(self.by)
+        return f"{_factor(self.schedule)} * {by}"
 
     def _parts(self) -> list[Schedule]:
         return [part for part in (self.schedule, self.by) if isinstance(part, Schedule)]

@@ -114,7 +114,7 @@ class Schedule(ABC):
             raise BadValue(refusal("schedule", "total_steps", "be at least 1", clockwork.total_steps))
         found = self._filling(clockwork, float(clockwork.total_steps))
         takes = found.takes()
-        if takes is not None and takes > clockwork.total_steps:
+        if takes is not None and takes > clockwork.total_steps * (1 + 1e-9):
             raise longer_than_run(self, takes, clockwork)
         return found
 
