@@ -64,6 +64,9 @@ def test_parameters_of_a_new_activation_have_the_networks_dtype_and_learn():
     assert not model[1].training
     model(torch.randn(3, 4, dtype=torch.float64)).sum().backward()
     assert model[1].weight.grad is not None
+    apart = nn.Sequential(nn.Sequential(nn.Tanh()), nn.Linear(4, 2)).double()  # no parameters beside the activation
+    swap_activation(apart, "prelu")
+    assert apart[0][0].weight.dtype == torch.float64
 
 
 @pytest.mark.parametrize(("name", "flag"), [("gelu", 2), ("relu", 1), ("silu", 0)])

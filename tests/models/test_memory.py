@@ -226,6 +226,21 @@ def test_twice_is_refused():
     assert checkpoint_blocks(model, None) == ["stages.0"]
 
 
+@pytest.mark.slow
+def test_compiled_blocks_give_the_same_gradients_and_statistics():
+    plain = build("resnet", IMAGE, 10, rows=1_000, dropout=0.0).module
+    model = copy.deepcopy(plain)
+    checkpoint_blocks(model)
+    batch = torch.randn(8, 3, 16, 16)
+    compiled = torch.compile(model, backend="aot_eager")
+    for run in (plain, compiled):
+        run(batch).square().sum().backward()
+    for mine, theirs in zip(model.parameters(), plain.parameters(), strict=True):
+        assert torch.allclose(mine.grad, theirs.grad, atol=1e-5)
+    for mine, theirs in zip(model.buffers(), plain.buffers(), strict=True):
+        assert torch.allclose(mine, theirs)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("name", ["resnet", "transformer"])
 def test_on_a_gpu_prediction_measure_and_allocator_agree(name):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from fnmatch import fnmatchcase
 from typing import Any
@@ -25,11 +26,11 @@ def swap_activation(model: nn.Module, name: str, where: str | None = None, **set
     >>> model[1]
     LeakyReLU(negative_slope=0.2, inplace=True)
 
-    Seen are activations that are modules, and the `activation` of torch's transformer layers. An
-    activation at the very end of a network, and those at the end of a chain that is the whole
-    network, give its answer and stay, unless `where` names them. Modules used at several places
-    stay shared. What worked in place goes on doing so where the new one can. Weights are as they
-    were: `ravine.initialize.apply` gives them values that suit the new activation.
+    Seen are activations that are modules, and the `activation` of torch's transformer layers. One
+    that ends the `nn.Sequential` that is the whole network gives its answer and stays, unless
+    `where` names it. Modules used at several places stay shared. What worked in place goes on doing
+    so where the new one can. Weights are as they were: `ravine.initialize.apply` gives them values
+    that suit the new activation.
 
     Args:
         model: Any network; changed in place.
@@ -52,7 +53,7 @@ def swap_activation(model: nn.Module, name: str, where: str | None = None, **set
     for parent, key, _ in places:
         old = getattr(parent, key)
         if id(old) not in fresh or not isinstance(old, nn.Module):
-            fresh[id(old)] = _like(old, parent, name, settings)
+            fresh[id(old)] = _like(old, parent, model, name, settings)
         new = fresh[id(old)]
         setattr(parent, key, new)
         if isinstance(parent, nn.TransformerEncoderLayer):
@@ -88,12 +89,12 @@ def _answer(model: nn.Module) -> nn.Module | None:
     return part if part is not model else None
 
 
-def _like(old: Any, parent: nn.Module, name: str, settings: dict[str, Any]) -> nn.Module:
+def _like(old: Any, parent: nn.Module, model: nn.Module, name: str, settings: dict[str, Any]) -> nn.Module:
     """The new activation, in the mode, place and dtype of the old."""
     if getattr(old, "inplace", False) and "inplace" not in settings and _can_be_in_place(name):
         settings = {**settings, "inplace": True}
     new = activation_module(name, settings).train(parent.training)
-    near = next(parent.parameters(), None)
+    near = next(itertools.chain(parent.parameters(), model.parameters()), None)
     return new if near is None else new.to(near.device, near.dtype if near.is_floating_point() else None)
 
 
