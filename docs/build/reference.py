@@ -137,6 +137,7 @@ def catalogues(_: str | None) -> str:
     from ravine.data.sources import BUILTINS
     from ravine.initialize import SCHEMES
     from ravine.models import FAMILIES
+    from ravine.regularize.catalogue import TECHNIQUES
     from ravine.rules import RULES, WRAPPERS
     from ravine.schedules import CATALOGUE
 
@@ -148,6 +149,7 @@ def catalogues(_: str | None) -> str:
         ("Wrappers of update rules", WRAPPERS),
         ("Schedules", CATALOGUE),
         ("Initialization", SCHEMES),
+        ("Regularization", TECHNIQUES),
     ):
         rows = [(f"`{name}`", _about(member), str(getattr(member, "source", ""))) for name, member in known.items()]
         blocks.append(f"## {title}\n\n{table(('name', 'what it is', 'source'), rows)}")
@@ -189,6 +191,8 @@ def _kind(annotation: Any) -> str:
         return _WORDS[annotation]
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{value}`" for value in get_args(annotation))
+    if get_origin(annotation) is dict:
+        return "table"
     if get_origin(annotation) is list:
         return f"list of {_kind(get_args(annotation)[0])}"
     if hasattr(annotation, "__metadata__"):

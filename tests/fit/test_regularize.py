@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from torch import nn
 import ravine
 from ravine.cli import main
 from ravine.core.errors import BadValue
+from ravine.fit.job import Job
+from ravine.fit.resume import resume
 from ravine.records.results import Results
 from ravine.train.recipe import Recipe
 
@@ -87,6 +90,28 @@ def test_each_changes_the_training_and_leaves_a_bare_model(rows: Any, plain: rav
     assert not torch.equal(numbers(run)[:2000], numbers(plain)[:2000])
     loaded = ravine.load(run.folder.path)
     assert torch.equal(loaded.network.eval()(*few(rows)), run.model.network.eval()(*few(rows)))
+
+
+def test_interrupted_and_resumed_ends_where_it_would_have(rows: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.savez("few.npz", x=rows[0], y=rows[1])
+    choices = {
+        **QUICK,
+        "epochs": 4,
+        "regularize": {"dropconnect": 0.2, "gradient_noise": 0.05, "mixup": 0.2, "l1": 1e-4},
+    }
+    whole = ravine.fit("few.npz", run_dir="whole", **choices)
+    began = Job._say_plan
+
+    def stopping(job: Job, trainer: Any) -> None:
+        began(job, trainer)
+        trainer.on("step", lambda trainer: setattr(trainer.interrupt, "asked", signal.SIGINT))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Job, "_say_plan", stopping)
+        assert ravine.fit("few.npz", run_dir="stopped", **choices).status == "interrupted"
+    resumed = resume("stopped", show="quiet")
+    assert resumed.status == "done"
+    assert torch.equal(numbers(resumed), numbers(whole))
 
 
 def few(rows: Any) -> tuple[torch.Tensor]:

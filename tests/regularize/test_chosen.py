@@ -10,6 +10,7 @@ from torch import nn
 
 from ravine.core.errors import BadValue, Faults
 from ravine.optim import AdamW, param_groups
+from ravine.regularize import DropConnect, apply, remove
 from ravine.regularize.catalogue import TECHNIQUES
 from ravine.regularize.chosen import both, choose, faults_of, known_name
 from ravine.regularize.technique import Acts
@@ -66,6 +67,16 @@ def test_a_technique_without_a_place_leaves_none_behind():
     with pytest.raises(BadValue, match=r"stochastic-depth: no residual branch"):
         choose({"dropconnect": 0.5, "stochastic_depth": 0.1}).put_on(model)
     assert [type(part) for part in model] == [type(part) for part in net()]
+
+
+def test_what_was_there_before_stays():
+    model = net()
+    apply(model, DropConnect(0.1))
+    chosen = choose({"weight_noise": 0.1, "dropconnect": 0.5})
+    with pytest.raises(BadValue, match="dropconnect: layer '0' has it already"):
+        chosen.put_on(model)
+    chosen.take_off(model)
+    assert remove(model) == ["0", "2", "4"]
 
 
 def test_batches_pass_through_in_the_order_of_the_table():

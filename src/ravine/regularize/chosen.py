@@ -53,6 +53,7 @@ class Chosen:
 
     entries: tuple[_Entry, ...] = ()
     batch: tuple[BatchTechnique, ...] = field(default=(), repr=False)
+    _on: list[str] = field(default_factory=list, repr=False, compare=False)  # names on the network now
 
     @property
     def words(self) -> list[str]:
@@ -74,19 +75,19 @@ class Chosen:
         Raises:
             BadValue: A technique finds no place, or is there already; then none of them stays on.
         """
-        done: list[str] = []
         try:
             for entry in self._acting(Acts.LAYERS):
                 technique: LayerTechnique = entry.made(passes=passes)
                 apply(model, technique, entry.where)
-                done.append(technique.name)
+                self._on.append(technique.name)
         except BadValue:
-            _remove(model, done)
+            self.take_off(model)
             raise
 
     def take_off(self, model: nn.Module) -> None:
         """Take off what `put_on` put on: layers are as they were, and keep what they learned."""
-        _remove(model, [entry.record.name for entry in self._acting(Acts.LAYERS)])
+        while self._on:
+            remove(model, self._on.pop())
 
     def transform(self, inputs: tuple[Any, ...], target: Tensor) -> tuple[tuple[Any, ...], Tensor]:
         """A training batch, changed by what acts on batches; fields without columns are handed past it."""
@@ -120,7 +121,7 @@ class Chosen:
     def with_classes(self, classes: int | None) -> Chosen:
         """The same, told how many classes there are."""
         made = tuple(entry.made(classes=classes) for entry in self._acting(Acts.BATCH))
-        return replace(self, batch=made)
+        return replace(self, batch=made, _on=[])
 
     def _acting(self, acts: Acts) -> list[_Entry]:
         return [entry for entry in self.entries if entry.record.acts is acts]
@@ -242,8 +243,3 @@ def _stays(technique: LayerTechnique) -> bool:
 
 def _is_empty(part: Any) -> bool:
     return isinstance(part, Tensor) and part.ndim >= 2 and part.shape[-1] == 0
-
-
-def _remove(model: nn.Module, names: list[str]) -> None:
-    for name in reversed(names):
-        remove(model, name)

@@ -156,7 +156,7 @@ class Recipe(Choices):
     model: ModelChoices = ModelChoices()
     train: TrainChoices = TrainChoices()
     regularize: dict[str, Any] = Field(
-        {}, description="techniques by name: dropconnect = 0.2, or a table of settings, or true"
+        {}, description="techniques of `ravine explain` by name: `dropconnect = 0.2`, a table of settings, or true"
     )
     machine: MachineChoices = MachineChoices()
     keep: KeepChoices = KeepChoices()
