@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ravine.optim.gradcheck.calls import Calls, Recorded
+from ravine.optim.gradcheck.places import place_of
 from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves
 from ravine.optim.gradcheck.report import Culprit, Row
 from ravine.optim.gradcheck.tensors import Care, check_tensor
@@ -50,20 +49,6 @@ def culprits(calls: Calls, care: Care, effort: Effort) -> tuple[Culprit, ...]:
                 )
             )
     return tuple(reversed(found))
-
-
-def place_of(what: Any) -> str:
-    """file:line of a class or function, as short as it can be found from here; "" where there is no source."""
-    try:
-        file = inspect.getsourcefile(what)
-        line = inspect.getsourcelines(what)[1]
-    except (TypeError, OSError):
-        return ""
-    if file is None:
-        return ""
-    path = Path(file)
-    here = Path.cwd()
-    return f"{path.relative_to(here) if path.is_relative_to(here) else path}:{line}"
 
 
 def inputs_of(call: Call, through: Sequence[bool] | None = None) -> dict[str, Tensor]:

@@ -13,11 +13,12 @@ from torch.utils import _pytree as pytree
 
 from ravine.core.errors import BadValue, refusal
 from ravine.optim.gradcheck.arguments import checked_care, double_default, threads_for
-from ravine.optim.gradcheck.bisect import culprits, place_of
+from ravine.optim.gradcheck.bisect import culprits
 from ravine.optim.gradcheck.calls import Calls, Recorded
 from ravine.optim.gradcheck.copies import double_copy, double_tree, generators, split_batch
 from ravine.optim.gradcheck.draws import Draws, springs, undisturbed
 from ravine.optim.gradcheck.notes import notes_on
+from ravine.optim.gradcheck.places import place_of
 from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves
 from ravine.optim.gradcheck.report import Culprit, GradCheck, Row
 from ravine.optim.gradcheck.tensors import Care, check_tensor
@@ -104,6 +105,8 @@ def gradcheck(
             at_loss = _loss_rows(loss, whole, calls.of_root(), target=call.args[2], care=care, effort=effort)
             rows += at_loss
             found: tuple[Culprit, ...] = ()
+            if any(row.faulty or row.kinks for row in rows):
+                problem.refuse_casts()
             if any(row.faulty for row in rows):
                 wrong_loss = [row for row in at_loss if row.faulty]
                 found = (*(_the_loss(loss, row) for row in wrong_loss[:1]), *culprits(calls, care, effort))

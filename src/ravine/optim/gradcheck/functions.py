@@ -12,9 +12,10 @@ from torch import Tensor
 
 from ravine.core.errors import BadValue
 from ravine.optim.gradcheck.arguments import checked_care, double_default, threads_for
-from ravine.optim.gradcheck.bisect import inputs_of, place_of
+from ravine.optim.gradcheck.bisect import inputs_of
 from ravine.optim.gradcheck.copies import double_tree
 from ravine.optim.gradcheck.draws import Draws, springs, undisturbed
+from ravine.optim.gradcheck.places import place_of
 from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves, told
 from ravine.optim.gradcheck.report import Culprit, GradCheck
 from ravine.optim.gradcheck.tensors import check_tensor
@@ -81,6 +82,8 @@ def gradcheck_function(
         problem.settle()
         with threads_for(problem.seconds()):
             rows = tuple(check_tensor(problem, key, gradients[key], care) for key in leaves)
+        if any(row.faulty or row.kinks for row in rows):
+            problem.refuse_casts()
     faulty = [row for row in rows if row.faulty]
     culprit = [
         Culprit(name=name, kind="function", where=place_of(function), worst=row.name, row=row)

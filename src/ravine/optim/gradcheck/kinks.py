@@ -11,11 +11,14 @@ from ravine.optim.gradcheck.differences import central, relative_error, slack
 from ravine.optim.gradcheck.problem import Problem
 
 _RATIO = 8.0
-_LADDER = (64.0, 8.0, 1.0, 1 / 8, 1 / 64, 1 / 512)  # of the usual step
+_LADDER = tuple(_RATIO**power for power in range(2, -6, -1))  # of the usual step
 _USUAL = 2  # its place there
-_VAGUE = 100.0  # times the tolerance: a step at which rounding alone may do more decides nothing
-_PERSISTS = 0.25  # of the sides' disagreement that is left at a 512th of the step where the loss is bent there;
-# where it is merely curved 1/512 is left
+_CLEAR = 2.0  # times the tolerance: a step at which rounding alone may do more decides nothing …
+_VAGUE = 100.0  # … or, where the loss is not smooth at the longer steps, so much more
+_PERSISTS = (
+    0.25  # of the two sides' disagreement: so much is left at a 64th of the step or less where the loss is bent;
+)
+# where it is merely curved, they meet in proportion to the step
 
 
 class Judged(NamedTuple):
@@ -37,7 +40,7 @@ class Judged(NamedTuple):
 def judge(problem: Problem, name: str, at: Tensor, h: Tensor, a: Tensor, sigma: float, tolerance: float) -> Judged:
     """Look again at coordinates where the gradient and the first central difference disagree.
 
-    Differences are taken at six steps, from 64·h to h/512, and extrapolated (Richardson): a step too long or too
+    Differences are taken at eight steps, from 64·h to h/32,768, and extrapolated (Richardson): a step too long or too
     short for this coordinate agrees at another. A loss that is bent within the step agrees with the second-order
     difference of one side, (8·d(h/8) − d(h))/7, and not with the central one; one bent exactly there keeps two
     different sides however short the step, while those of a smooth loss meet in proportion to it.
@@ -67,23 +70,23 @@ def judge(problem: Problem, name: str, at: Tensor, h: Tensor, a: Tensor, sigma: 
     both_sides = torch.cat((middle, extrapolated), dim=1)
     their_off = torch.cat((off, 1.1 * finer), dim=1)
     error = relative_error(g, both_sides, their_off, tolerance)
-    right = _agrees(g, both_sides, their_off, error, off[:, [_USUAL]], tolerance).any(1)
+    bends = up - down
+    uneven = (bends[:, _USUAL] - _RATIO * bends[:, _USUAL + 1]).abs()  # 0 for a parabola
+    rough = ~(uneven <= 8 * (off[:, _USUAL] + _RATIO * off[:, _USUAL + 1])) & ~(
+        uneven <= tolerance * (up.abs() + down.abs())[:, _USUAL]
+    )
+    vague = tolerance * torch.where(rough, _VAGUE, _CLEAR)[:, None]
+    usual = off[:, [_USUAL]]
+    right = _agrees(g, both_sides, their_off, error, usual, vague, tolerance).any(1)
 
     sides = torch.cat([(_RATIO * d[:, fine] - d[:, :-1]) / (_RATIO - 1) for d in (up, down)], dim=1)
     sides_off = 2.5 * torch.cat((finer, finer), dim=1)
     side_error = relative_error(g, sides, sides_off, tolerance)
-    one_side = _agrees(g, sides, sides_off, side_error, off[:, [_USUAL]], tolerance).any(1)
+    one_side = _agrees(g, sides, sides_off, side_error, usual, vague, tolerance).any(1)
 
-    apart = (up - down).abs()
-    usable = off <= _VAGUE * tolerance * (up.abs() + down.abs())
-    last = torch.where(usable, torch.arange(len(_LADDER)), _USUAL).amax(1, keepdim=True).clamp(min=_USUAL)
-    left = apart.gather(1, last)[:, 0]
-    bent = (
-        (last[:, 0] > _USUAL)
-        & (left >= _PERSISTS * apart[:, _USUAL])
-        & (left > 4 * off.gather(1, last)[:, 0])
-        & (left > tolerance * (up.abs() + down.abs()).gather(1, last)[:, 0])
-    )
+    apart, shorter = bends.abs(), slice(_USUAL + 2, None)
+    persists = (apart >= _PERSISTS * apart[:, [_USUAL]]) & (apart > 4 * off)
+    bent = (persists & (apart > tolerance * (up.abs() + down.abs())))[:, shorter].any(1)
     nowhere = ~middle.isfinite().any(1)
 
     best = error.nan_to_num(nan=torch.inf).argmin(1, keepdim=True)
@@ -95,7 +98,7 @@ def judge(problem: Problem, name: str, at: Tensor, h: Tensor, a: Tensor, sigma: 
     )
 
 
-def _agrees(a: Tensor, n: Tensor, off: Tensor, error: Tensor, usual: Tensor, tolerance: float) -> Tensor:
-    """Where n is near a, and exact enough to tell: rounding there is no more than at the usual step, or little."""
-    telling = off <= torch.maximum(_VAGUE * tolerance * (a.abs() + n.abs()), usual)
+def _agrees(a: Tensor, n: Tensor, off: Tensor, error: Tensor, usual: Tensor, vague: Tensor, tolerance: float) -> Tensor:
+    """Where n is near a, and exact enough to tell: rounding there does no more than at the usual step, or little."""
+    telling = off <= torch.maximum(vague * (a.abs() + n.abs()), usual)
     return (error <= tolerance) & telling

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,8 +14,10 @@ from torch.func import functional_call, vmap
 from torch.utils import _pytree as pytree
 
 from ravine.core.errors import BadValue, RavineError, UserCodeError
+from ravine.optim.gradcheck.casts import Casts
 from ravine.optim.gradcheck.draws import Draws
 from ravine.optim.gradcheck.kept import Kept
+from ravine.optim.gradcheck.places import place_in
 
 _FIRST_LANES, _MOST_LANES = 16, 512
 _WORTH_STACKING = 24  # below so many points, finding out whether they can be had at once costs more than it saves
@@ -162,6 +165,20 @@ class Problem:
                 "out any other source (a generator of NumPy's own, the clock, a state outside the modules)."
             )
         self.base = seen[-1]
+
+    def refuse_casts(self) -> None:
+        """Refuse a verdict where numbers lose precision on the way; called when one is about to hang on it.
+
+        Raises:
+            BadValue: They do; the text says where.
+        """
+        with Casts() as casts:  # type: ignore[no-untyped-call]
+            self.value()
+        if casts.found:
+            raise BadValue(
+                f"gradcheck: {casts.found} makes float64 numbers coarser, and differences drown in its rounding. "
+                "Take casts such as .float(), .half() or autocast out for the check."
+            )
 
     def value(self) -> float:
         """The number, where the leaves are now."""
@@ -335,8 +352,14 @@ class told:  # noqa: N801 (read as a word: with told("the forward pass"))
         """Raise anew what is no error of the house."""
         if isinstance(error, Exception) and not isinstance(error, RavineError):
             text = str(error).strip().partition("\n")[0] or "(without a word)"
-            hint = " The check runs on a float64 copy: make tensors in the dtype of the inputs." * ("dtype" in text)
-            raise UserCodeError(f"gradcheck: {self.what} raised {type(error).__name__}: {text}.{hint}") from error
+            hint = " The check runs on a float64 copy: make tensors in the dtype of the inputs." * (
+                "dtype" in text or "scalar type" in text
+            )
+            place = place_in(traceback.extract_tb(error.__traceback__))
+            where = f"{place}: " if place else ""
+            raise UserCodeError(
+                f"gradcheck: {where}{self.what} raised {type(error).__name__}: {text.removesuffix('.')}.{hint}"
+            ) from error
 
 
 def float_leaves(tree: Any) -> list[Tensor]:
