@@ -100,8 +100,6 @@ def test_batches_pass_through_in_the_order_of_the_table():
 def test_optimizers_are_asked_for_the_weights_alone():
     model = net()
     chosen = choose({"l1": {"strength": 0.1, "where": "4.weight"}, "max_norm": 2.0, "l2": 0.05})
-    assert chosen.decays
-    assert not choose({"l1": 0.1}).decays
     optimizer = AdamW(chosen.grouped(model, param_groups(model, weight_decay=0.0)), lr=0.01)
     asked = {id(p): group for group in optimizer.param_groups for p in group["params"]}
     assert len(asked) == len(list(model.parameters()))
@@ -139,6 +137,8 @@ def test_what_fades_goes_on_after_the_passes_behind_it():
         ({"l1": True}, "l1: needs strength: l1 = 0.001, or another number."),
         ({"max_norm": 3, "max-norm": 2}, "max-norm is given twice."),
         ({"augment": "huge"}, "huge"),
+        ({"l1": 0.1, "elastic_net": 0.1}, "l1 and elastic-net both say what l1 is; give one of the two."),
+        ({"elastic_net": 0.1, "l2": 0.1}, "elastic-net and l2 both say what weight_decay is; give one of the two."),
     ],
 )
 def test_what_cannot_be_used_is_said(table, text):

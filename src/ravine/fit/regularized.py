@@ -6,7 +6,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ravine.core.errors import BadValue, RavineError
+from ravine.core.errors import BadValue
 from ravine.data.task import Kind, Task
 from ravine.regularize.chosen import Chosen, choose
 from ravine.regularize.label_smoothing import LabelSmoothing
@@ -30,7 +30,7 @@ def chosen_for(recipe: Recipe, task: Task, network: nn.Module, inputs: tuple[Any
         chosen.put_on(network)
         chosen.take_off(network)
         chosen.transform(inputs, target)
-    except RavineError as error:
+    except BadValue as error:
         raise BadValue(f"[regularize] {error}") from error
     finally:
         set_random_state(before)

@@ -60,11 +60,6 @@ class Chosen:
         """Each in words: "dropconnect, p = 0.2"."""
         return [str(entry) for entry in self.entries]
 
-    @property
-    def decays(self) -> bool:
-        """Whether one of them says what the weight decay is."""
-        return any("weight_decay" in entry.made().for_optimizer() for entry in self._acting(Acts.WEIGHTS))
-
     def put_on(self, model: nn.Module, *, passes: int = 0) -> None:
         """Put what acts on layers on `model`, in place.
 
@@ -163,6 +158,7 @@ def faults_of(table: Mapping[str, Any]) -> list[str]:
     """What is wrong with such a table, one sentence each."""
     faults: list[str] = []
     seen: set[str] = set()
+    asked: dict[str, str] = {}  # argument of the optimizer → who asks for it
     for name, value in table.items():
         try:
             entry = _read(name, value)
@@ -172,6 +168,12 @@ def faults_of(table: Mapping[str, Any]) -> list[str]:
                 faults.append(f"{entry.record.name} is given twice.")
             seen.add(entry.record.name)
             technique = entry.made()
+            if entry.record.acts is Acts.WEIGHTS:
+                own = dict.fromkeys(technique.for_optimizer(), entry.record.name)
+                if (word := next(filter(asked.__contains__, own), None)) is not None:
+                    pair = f"{asked[word]} and {entry.record.name}"
+                    faults.append(f"{pair} both say what {word} is; give one of the two.")
+                asked = own | asked
             if entry.record.acts is Acts.LAYERS and _stays(technique):
                 faults.append(
                     f"{entry}: works in evaluation too, and a trained network is kept without its techniques. "
