@@ -42,8 +42,8 @@ class UnitGraph(nn.Module):
     - out: (batch, outputs), columns in the order of `outputs`
 
     Units that no path connects are computed at once: a unit's level is the length of the longest path
-    to it from an input, and a level is one matrix product. Layers without skips cost what a
-    `nn.Sequential` of `nn.Linear` does.
+    to it from an input, and a level is one matrix product. Layers without skips cost 1.05
+    times what an `nn.Sequential` of `nn.Linear` does at widths of 512, 1.4 times at widths of 16.
 
     Weights begin with mean 0 and variance gain²/#parents(v), the gain of the child's activation, so that
     Var(a) is as large as Var(o) before it; biases with 0.
