@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 import time
 import warnings
@@ -221,5 +222,7 @@ class _Alone(nn.Module):
 
 
 def _the_loss(loss: Any, row: Row) -> Culprit:
-    what = type(loss) if isinstance(loss, nn.Module) or not hasattr(loss, "__name__") else loss
+    what = getattr(loss, "__self__", loss)  # the class, of a Function's apply
+    if not isinstance(what, type) and not inspect.isfunction(what):
+        what = type(what)
     return Culprit(name="loss", kind=what.__name__, where=place_of(what), worst="output", row=row)

@@ -28,16 +28,17 @@ def steps(values: Tensor) -> Tensor:
 def noise(problem: Problem, name: str, generator: torch.Generator) -> float:
     """The rounding noise of the number near a leaf, as one standard deviation, at least half a unit in its last place.
 
-        Δᵏ of f at x, x + δp, …, x + 8δp        σₖ² = (k!)²/(2k)! · mean (Δᵏ)²
+        Δᵏ of f at x + δp, …, x + 9δp        σₖ² = (k!)²/(2k)! · mean (Δᵏ)²
 
     The differences of order k take out whatever is smooth; what is left is noise. The median over k = 3 … 6 is taken.
+    All points lie on one side of x, where a loss that is bent or jumps at x is smooth.
 
     Source: Moré & Wild 2011, Estimating computational noise, section 3.
     """
     row = problem.real(name).cpu()
     sign = torch.randint(0, 2, row.shape, generator=generator).to(torch.float64) * 2 - 1
     direction = (sign * row.abs().clamp(min=1.0)).to(problem.leaves[name].device)
-    level = problem.along(name, direction, _SPACING * torch.arange(_POINTS, dtype=torch.float64))
+    level = problem.along(name, direction, _SPACING * torch.arange(1, _POINTS + 1, dtype=torch.float64))
     least = max(0.5 * EPS * abs(problem.base), problem.jitter)
     if not bool(level.isfinite().all()):
         return least

@@ -27,7 +27,7 @@ class Judged(NamedTuple):
     Attributes:
         right: The gradient agrees after all, at another step.
         kink: The loss is bent or not finite just there: no derivative to compare with.
-        numeric: The difference that comes nearest.
+        numeric: The difference that agrees, else that at the usual step.
         error: Its relative error.
     """
 
@@ -89,7 +89,9 @@ def judge(problem: Problem, name: str, at: Tensor, h: Tensor, a: Tensor, sigma: 
     bent = (persists & (apart > tolerance * (up.abs() + down.abs())))[:, shorter].any(1)
     nowhere = ~middle.isfinite().any(1)
 
-    best = error.nan_to_num(nan=torch.inf).argmin(1, keepdim=True)
+    nearest = error.nan_to_num(nan=torch.inf).argmin(1, keepdim=True)
+    usable = right | ~middle[:, _USUAL].isfinite()
+    best = torch.where(usable[:, None], nearest, _USUAL)
     return Judged(
         right=right,
         kink=~right & (one_side | bent | nowhere),
