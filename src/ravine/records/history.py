@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from ravine.records.columns import number_of_rows, rows_of
 from ravine.records.metrics import read_rows
+
+if TYPE_CHECKING:
+    from ravine.records.columns import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,21 @@ class Series:
         return pick(finite, key=lambda point: point[1])
 
 
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """What became of one column of another tool's log.
+
+    Attributes:
+        theirs: The column's own name.
+        ours: The curve it became; "" where it was not taken for a curve.
+        how: What was done with its values on the way; "" where they are as written.
+    """
+
+    theirs: str
+    ours: str
+    how: str = ""
+
+
 class History:
     """Everything written down about a training: curves by name over optimizer steps, and what was seen beside them.
 
@@ -51,52 +70,74 @@ class History:
     - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
     - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
       `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`,
-      `weight_decay`, `loss`, `resumed`, `higher_is_better`.
+      `weight_decay`, `loss`, `resumed`, `higher_is_better`, and of other tools' logs `step_unit`: "epoch" or "row"
+      where the log counts no steps and `step` is that.
+
+    Rows are dictionaries. A log of a million rows is kept in columns instead (`of_columns`); whoever reads through
+    `series`, `names`, `layers`, `facts` and `about` need not know which.
+
+    Attributes:
+        source: Where it was read from, for people.
+        mapping: Of another tool's log, what became of each of its columns.
+        notes: What a reader did about the log's faults, a sentence each.
     """
 
     def __init__(self, rows: Iterable[Mapping[str, Any]], source: str = "") -> None:
         self.source = source
-        self.rows = [dict(row) for row in rows]
+        self.mapping: tuple[Mapped, ...] = ()
+        self.notes: tuple[str, ...] = ()
+        self._beside = [dict(row) for row in rows]
+        self._columns: Columns | None = None
+        self._made: list[dict[str, Any]] | None = None
+        self._kept: dict[Any, Any] = {}
+        self._kept_of = -1
 
     @classmethod
     def of_run(cls, metrics: Path) -> History:
         """The history of one of our own runs, from its `metrics.jsonl`."""
         return cls(read_rows(metrics), source=str(metrics))
 
+    @classmethod
+    def of_columns(cls, columns: Columns, beside: Iterable[Mapping[str, Any]] = (), source: str = "") -> History:
+        """A history whose curves are arrays.
+
+        Args:
+            columns: Kind ("step", "epoch") → name of a curve → its steps, increasing, and its values, both
+                (num_points,).
+            beside: Rows of other kinds.
+            source: Where it was read from.
+        """
+        history = cls(beside, source)
+        history._columns = columns
+        return history
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Every row; a history kept in columns makes those of its curves when they are first asked for."""
+        if self._columns is None:
+            return self._beside
+        if self._made is None:
+            self._made = list(rows_of(self._columns))
+        return [*self._made, *self._beside]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One more row; where curves are kept in columns, of a kind that holds none."""
+        self._beside.append(dict(row))
+
     def series(self, name: str, kind: str = "epoch") -> Series:
         """The curve `name` from rows of `kind`; empty when it was never written."""
-        points = [
-            (int(row["step"]), float(row[name]))
-            for row in self.rows
-            if row.get("kind", "epoch") == kind and isinstance(row.get(name), int | float)
-        ]
-        return Series(name, tuple(step for step, _ in points), tuple(value for _, value in points))
+        found: Series = self._once(("series", name, kind), lambda: self._series(name, kind))
+        return found
 
     def names(self, kind: str = "epoch") -> list[str]:
         """The curves there are, in the order they first came."""
-        seen: dict[str, None] = {}
-        for row in self.rows:
-            if row.get("kind", "epoch") == kind:
-                seen.update(
-                    (name, None)
-                    for name, value in row.items()
-                    if name not in ("kind", "step") and isinstance(value, int | float)
-                )
-        return list(seen)
+        if self._columns is not None:
+            return [*self._columns.get(kind, ())]
+        return [*self._once(("names", kind), lambda: self._names(kind))]
 
     def layers(self, quantity: str) -> dict[str, Series]:
         """What was measured of `quantity` in each layer that has it, in the order of the forward pass."""
-        points: dict[str, list[tuple[int, float]]] = {}
-        depths: dict[str, float] = {}
-        for row in self.of_kind("layer"):
-            value = row.get(quantity)
-            if isinstance(value, int | float):
-                points.setdefault(row["layer"], []).append((int(row["step"]), float(value)))
-                depths.setdefault(row["layer"], row.get("depth", math.inf))
-        return {
-            name: Series(name, *(tuple(column) for column in zip(*points[name], strict=True)))
-            for name in sorted(points, key=lambda name: depths[name])
-        }
+        return dict(self._once(("layers", quantity), lambda: self._layers(quantity)))
 
     def facts(self, name: str) -> list[dict[str, Any]]:
         """The facts called `name`, in the order they were seen."""
@@ -112,7 +153,53 @@ class History:
 
     def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
         """The rows of one kind, in order."""
-        return (row for row in self.rows if row.get("kind", "epoch") == kind)
+        if self._columns is not None and kind in self._columns:
+            return (row for row in self.rows if row.get("kind", "epoch") == kind)
+        return iter(self._once("kinds", self._by_kind).get(kind, ()))
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self._beside) + (0 if self._columns is None else number_of_rows(self._columns))
+
+    def _series(self, name: str, kind: str) -> Series:
+        if self._columns is not None:
+            points = self._columns.get(kind, {}).get(name)
+            return Series(name, *((), ()) if points is None else (tuple(column.tolist()) for column in points))
+        found = [
+            (int(row["step"]), float(row[name])) for row in self.of_kind(kind) if isinstance(row.get(name), int | float)
+        ]
+        return Series(name, tuple(step for step, _ in found), tuple(value for _, value in found))
+
+    def _names(self, kind: str) -> dict[str, None]:
+        seen: dict[str, None] = {}
+        for row in self.of_kind(kind):
+            for name, value in row.items():
+                if name not in ("kind", "step") and isinstance(value, int | float):
+                    seen[name] = None
+        return seen
+
+    def _layers(self, quantity: str) -> dict[str, Series]:
+        points: dict[str, list[tuple[int, float]]] = {}
+        depths: dict[str, float] = {}
+        for row in self.of_kind("layer"):
+            value = row.get(quantity)
+            if isinstance(value, int | float):
+                points.setdefault(row["layer"], []).append((int(row["step"]), float(value)))
+                depths.setdefault(row["layer"], row.get("depth", math.inf))
+        return {
+            name: Series(name, *(tuple(column) for column in zip(*points[name], strict=True)))
+            for name in sorted(points, key=lambda name: depths[name])
+        }
+
+    def _by_kind(self) -> dict[Any, list[dict[str, Any]]]:
+        found: dict[Any, list[dict[str, Any]]] = {}
+        for row in self._beside:
+            found.setdefault(row.get("kind", "epoch"), []).append(row)
+        return found
+
+    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+        """What `make` gives, worked out once for the rows there are; symptoms by the dozen ask for the same curves."""
+        if self._kept_of != len(self._beside):
+            self._kept, self._kept_of = {}, len(self._beside)
+        if key not in self._kept:
+            self._kept[key] = make()
+        return self._kept[key]

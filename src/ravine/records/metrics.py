@@ -22,6 +22,9 @@ from typing import Any
 from ravine.core.errors import BadRun
 from ravine.core.files import explained
 
+_TOO_MANY = 2**63
+"""Beyond it a whole number in JSON is none that a training counted."""
+
 
 class MetricsWriter:
     """Appends rows to `metrics.jsonl`, each handed to the system at once: a killed run loses at most one."""
@@ -78,12 +81,15 @@ def read_rows(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def _row(line: bytes) -> dict[str, Any] | None:
-    """The row on `line`, or None when it is no row: not JSON, or without a whole number of steps."""
+    """The row on `line`, or None when it is no row: not JSON, without a whole number of steps, of no kind by name."""
     try:
         row = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    return row if isinstance(row, dict) and isinstance(row.get("step"), int) else None
+    if not isinstance(row, dict) or not isinstance(row.get("step"), int) or abs(row["step"]) >= _TOO_MANY:
+        return None
+    named = [row.get("kind", "epoch"), row.get("layer", "") if row.get("kind") == "layer" else ""]
+    return row if all(isinstance(name, str) for name in named) else None
 
 
 def _ends_torn(path: Path) -> bool:
@@ -101,4 +107,6 @@ def _spelled(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
+    if isinstance(value, int) and abs(value) >= _TOO_MANY:
+        return math.copysign(math.inf, value)
     return float(value) if value in ("nan", "inf", "-inf") else value
