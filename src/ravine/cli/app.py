@@ -20,6 +20,7 @@ from ravine.cli import (
     runs,
     schedules,
     show_augment,
+    watch,
 )
 from ravine.cli.verb import DebugOption, Group
 
@@ -49,6 +50,8 @@ for _verb, _panel, _epilog in (
     (race.race, "Learn", race.EXAMPLES),
 ):
     app.command(rich_help_panel=_panel, epilog=_epilog)(_verb)
+
+app.command(cls=watch.Program, rich_help_panel="Look", epilog=watch.EXAMPLES)(watch.watch)
 
 
 def _version(wanted: bool) -> None:
