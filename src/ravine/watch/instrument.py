@@ -48,14 +48,24 @@ class Scene(Protocol):
     Attributes:
         step: Optimizer steps taken so far.
         sampled: Whether costly measurements are wanted at this step; adapts to keep the overhead small.
-        optimizers: Those seen, in the order in which they first stepped.
-        models: Roots of the modules that own the optimizers' parameters.
+        waited: Seconds the program waited for the last batch of a DataLoader.
+        compiled: Whether the program uses torch.compile: then no `forward` is told.
     """
 
     step: int
     sampled: bool
-    optimizers: list[Optimizer]
-    models: list[nn.Module]
+    waited: float
+    compiled: bool
+
+    @property
+    def optimizers(self) -> list[Optimizer]:
+        """Those seen and alive, in the order in which they first stepped."""
+        ...
+
+    @property
+    def models(self) -> list[nn.Module]:
+        """Roots of the modules that own the optimizers' parameters, as far as they are known and alive."""
+        ...
 
     def name_of(self, thing: Tensor | nn.Module) -> str:
         """The name of a parameter or module in its model: "encoder.0.weight"; "" when unknown."""
@@ -78,7 +88,9 @@ class Instrument:
     """One thing observed. Every method may be left as it is; none may change a number of the program.
 
     An instrument that raises is dropped with one line, and the program goes on. Methods that are not overridden
-    cost nothing: the watcher asks once which are.
+    cost nothing: the watcher asks once which are. Every method runs without gradients, and what an instrument itself
+    calls is not told to instruments. Models, optimizers and tensors belong to the program: keep none of them beyond
+    the event, lest memory stay taken; `weakref` where one must be known again.
     """
 
     name: ClassVar[str]
@@ -86,11 +98,17 @@ class Instrument:
     def begin(self, scene: Scene) -> None:
         """Before the program's first line."""
 
+    def epoch(self, scene: Scene, loader: Any) -> None:
+        """A pass over a DataLoader begins."""
+
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """A DataLoader gave a batch; `loader.dataset` and `loader.sampler` are its own."""
 
     def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        """A module without children, or a root, has computed its output; in training and in evaluation."""
+        """A module without children, or a root, has computed its output; in training and in evaluation.
+
+        Told at sampled steps, and of the first batches after a model was set to evaluate; never inside torch.compile.
+        """
 
     def loss(self, scene: Scene, seen: LossSeen) -> None:
         """A loss was computed."""
@@ -111,10 +129,10 @@ class Instrument:
         """`module.train()` or `.eval()` was called on it."""
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
-        """An optimizer is about to step."""
+        """An optimizer is about to change its parameters: gradients are there, also where a closure computes them."""
 
     def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
-        """It has stepped; `scene.step` counts it already."""
+        """It has stepped; `scene.step` counts it already, unless it shares the step with an earlier optimizer."""
 
     def scheduler(self, scene: Scene, scheduler: Any) -> None:
         """A learning-rate scheduler has stepped."""

@@ -1,0 +1,63 @@
+"""Every loss function of torch.nn.functional; the modules of torch.nn call those."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.compiler import is_compiling
+
+from ravine.watch.hooks.patches import Patches
+from ravine.watch.instrument import LossSeen
+from ravine.watch.place import place_of_call
+from ravine.watch.steps import Steps
+
+_OUTPUTS = ("input", "log_probs")
+_TARGETS = ("target", "targets")
+
+
+def install(steps: Steps, patches: Patches) -> None:
+    """Tell of every loss that is computed."""
+    functional = torch.nn.functional
+    for name in dir(functional):
+        if name.endswith(("_loss", "_entropy", "_entropy_with_logits", "kl_div")) and not name.startswith("_"):
+            patches.replace(functional, name, lambda original, name=name: _heard(original, name, steps))  # type: ignore[misc]
+
+
+def _heard(original: Callable[..., Any], name: str, steps: Steps) -> Callable[..., Any]:
+    words, bell = _words(original), steps.bell
+    judged = next((word for word in words if word in _OUTPUTS), "")
+    held = next((word for word in words if word in _TARGETS), "")
+
+    def loss(*args: Any, **kwargs: Any) -> Any:
+        value = original(*args, **kwargs)
+        if is_compiling() or not bell.hears():
+            return value
+        if type(value) is Tensor and bell.listens("loss"):
+            given = {**dict(zip(words, args, strict=False)), **kwargs}
+            outputs, targets = given.pop(judged, None), given.pop(held, None)
+            steps.hear_loss(
+                LossSeen(
+                    name=name,
+                    outputs=outputs if isinstance(outputs, Tensor) else None,
+                    targets=targets if isinstance(targets, Tensor) else None,
+                    value=value,
+                    options=given,
+                    place=place_of_call(),
+                    with_gradient=value.requires_grad,
+                ),
+            )
+        return value
+
+    return loss
+
+
+def _words(original: Callable[..., Any]) -> list[str]:
+    """Names of the arguments by place."""
+    try:
+        return list(inspect.signature(original).parameters)
+    except (TypeError, ValueError):  # built in C; what is judged and what it is held against come first
+        return ["input", "target"]

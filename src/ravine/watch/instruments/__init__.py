@@ -1,0 +1,1 @@
+"""What is observed, one instrument a file; `ravine.watch.catalogue` lists them."""

@@ -1,0 +1,60 @@
+"""Findings while the program runs: the doctor looks at growing intervals, and each finding is told once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import perf_counter
+
+from ravine.diagnose.doctor import diagnose
+from ravine.records.history import History
+from ravine.watch.verdict import live_line
+
+_FIRST = 50
+_GROWTH = 1.3
+
+
+class Live:
+    """Looks at steps 50, 100, 150 … and later after a third more steps, if time allows.
+
+    Args:
+        history: Gives what was seen so far.
+        say: Told of each finding once.
+        share: Share of the program's time that looking may take.
+        grace: Seconds that it may take whatever the share.
+    """
+
+    def __init__(
+        self, history: Callable[[], History], say: Callable[[str], None], share: float, grace: float = 0.25
+    ) -> None:
+        self._history = history
+        self._say = say
+        self._share = share
+        self._grace = grace
+        self._started = perf_counter()
+        self._next = _FIRST
+        self._spent = 0.0
+        self._last = 0.0
+        self._told: set[str] = set()
+        self._broken = False
+
+    def after_step(self, step: int) -> None:
+        """Look, if it is time."""
+        if step < self._next or self._broken:
+            return
+        if self._spent + self._last > self._grace + self._share * (perf_counter() - self._started):
+            self._next = step + max(1, step // 100)
+            return
+        self._next = max(step + _FIRST, int(step * _GROWTH))
+        began = perf_counter()
+        try:
+            found = diagnose(self._history()).findings
+        except Exception as error:
+            self._broken = True
+            self._say(f"no more findings while this runs, the doctor failed: {type(error).__name__}: {error}")
+            return
+        self._last = perf_counter() - began
+        self._spent += self._last
+        for finding in found:
+            if finding.symptom not in self._told:
+                self._told.add(finding.symptom)
+                self._say(live_line(finding, step))

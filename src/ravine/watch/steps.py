@@ -1,0 +1,150 @@
+"""Counting the training: what belongs to one step, whatever the program's style."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from torch import Tensor
+from torch.optim import Optimizer
+
+from ravine.watch.bell import Bell
+from ravine.watch.instrument import LossSeen
+from ravine.watch.pace import Pace
+
+
+class Steps:
+    """Follows backward passes and optimizers, and rings the bell in the order that instruments are promised.
+
+    A step is counted when an optimizer has stepped. Several optimizers that step after the same backward pass, one
+    for the matrices and one for the rest, share it; optimizers with passes of their own, as in a GAN, have steps of
+    their own. An optimizer inside another's step, as in Lookahead, is not told of.
+
+    Attributes:
+        bell: What is rung.
+        backwards: Backward passes so far.
+        by_optimizer: Steps that torch's optimizers have taken.
+        losses: Losses told of since the last backward pass.
+        scaled: The last loss that a GradScaler made larger, with what it was before.
+        after, before_backward, after_backward, before_loss, modes: What the watcher itself does then.
+    """
+
+    def __init__(self, bell: Bell, pace: Pace) -> None:
+        self.bell = bell
+        self.scene = bell.scene
+        self.backwards = 0
+        self.by_optimizer = 0
+        self.losses = 0
+        self.scaled: tuple[Tensor, Tensor] | None = None
+        self.after: list[Callable[[], None]] = []
+        self.before_backward: list[Callable[[], None]] = []
+        self.after_backward: list[Callable[[Tensor], None]] = []
+        self.before_loss: Callable[[], None] | None = None
+        self.modes: list[Callable[[bool], None]] = []
+        self._pace = pace
+        self._inside: list[Optimizer] = []
+        self._begun: Optimizer | None = None
+        self._since_backward: set[int] = set()
+        self._going_back = 0
+        self.scene.sampled = pace.wants(0, 0.0)
+
+    @property
+    def going_back(self) -> bool:
+        """Whether a backward pass is under way: forward passes inside it are computed again, not anew."""
+        return self._going_back > 0
+
+    @property
+    def in_optimizer(self) -> bool:
+        """Whether an optimizer's step is under way: passes inside it are those of its closure."""
+        return bool(self._inside)
+
+    def affords(self) -> bool:
+        """Whether there is time left for something costly."""
+        return self._pace.affords(self.bell.spent)
+
+    def hear_loss(self, seen: LossSeen) -> None:
+        """A loss was computed."""
+        self.losses += 1
+        if self.before_loss is not None and seen.with_gradient:
+            self.before_loss()
+        self.bell.ring("loss", seen)
+
+    def enter(self, optimizer: Optimizer, closure: Callable[[], Any] | None) -> Callable[[], Any] | None:
+        """`optimizer.step` was called; the closure to give it in place of its own, if it has one."""
+        if optimizer in self._inside:  # an exception left it without its end
+            del self._inside[self._inside.index(optimizer) :]
+        self._inside.append(optimizer)
+        if len(self._inside) > 1:
+            return None
+        self._begun = None
+        if closure is None:
+            self.begin(optimizer)
+            return None
+
+        def told() -> Any:
+            loss = closure()
+            if self._begun is None and self._inside[:1] == [optimizer] and self.bell.hears():
+                self.begin(optimizer)
+            return loss
+
+        return told
+
+    def leave(self, optimizer: Optimizer) -> None:
+        """It has stepped."""
+        if optimizer not in self._inside:
+            return
+        del self._inside[self._inside.index(optimizer) :]
+        if self._inside:
+            return
+        if self._begun is None:
+            self.begin(optimizer)
+        self._begun = None
+        self.by_optimizer += 1
+        self.before_loss = None
+        self.count(optimizer)
+
+    def count(self, optimizer: Optimizer) -> None:
+        """Count a step of `optimizer` and tell of its end."""
+        scene = self.scene
+        shared = bool(self._since_backward) and id(optimizer) not in self._since_backward
+        self._since_backward.add(id(optimizer))
+        if not shared:
+            scene.step += 1
+        self.bell.ring("step_end", optimizer)
+        if not shared:
+            scene.sampled = self._pace.wants(scene.step, self.bell.spent)
+        for do in self.after:
+            do()
+
+    def begin(self, optimizer: Optimizer) -> None:
+        """Tell that `optimizer` is about to change its parameters."""
+        if not self.scene.census.knows(optimizer):
+            self.scene.census.number_of(optimizer)
+            self.bell.stay_on_this_thread()
+        self._begun = optimizer
+        self.bell.ring("step_begin", optimizer)
+
+    def begin_backward(self, root: Tensor) -> Tensor:
+        """A backward pass begins; the root as the program meant it, without a GradScaler's factor."""
+        if self.scaled is not None and self.scaled[0] is root:
+            root = self.scaled[1]
+        self.scaled = None
+        for do in self.before_backward:
+            do()
+        self.bell.ring("backward_begin", root)
+        self._going_back += 1
+        return root
+
+    def end_backward(self, root: Tensor) -> None:
+        """It has ended."""
+        self._going_back -= 1
+        self.backwards += 1
+        self.losses = 0
+        self._since_backward.clear()
+        self.bell.ring("backward_end", root)
+        for do in self.after_backward:
+            do(root)
+
+    def break_backward(self) -> None:
+        """It has raised."""
+        self._going_back -= 1
