@@ -9,10 +9,11 @@ import torch
 
 from ravine.core.errors import BadValue, refusal
 from ravine.core.intervals import Interval
+from ravine.optim.gradcheck.problem import Problem
 from ravine.optim.gradcheck.tensors import Care
 
 _FEWEST = 4  # samples: a quarter of them goes to the largest gradients
-_SHORT = 5e-3  # seconds
+_SHORT = 0.01  # seconds
 _TOLERANCES = Interval(1e-10, 0.1)
 
 
@@ -32,11 +33,12 @@ def checked_care(samples: int | None, tolerance: float, seed: int) -> Care:
 
 
 @contextmanager
-def threads_for(seconds: float) -> Iterator[None]:
+def threads_for(problem: Problem) -> Iterator[None]:
     """One thread where an evaluation is so short that sharing it out costs more than it saves."""
     before = torch.get_num_threads()
-    if seconds < _SHORT:
-        torch.set_num_threads(1)
+    torch.set_num_threads(1)
+    if min(problem.seconds() for _ in range(3)) > _SHORT:
+        torch.set_num_threads(before)
     try:
         yield
     finally:

@@ -101,7 +101,7 @@ def gradcheck(
         if not math.isfinite(problem.base):
             raise BadValue(f"{_OWNER}: the loss must be finite; it is {problem.base}. Nothing can be compared with it.")
         problem.settle()
-        with threads_for(problem.seconds()):
+        with threads_for(problem):
             rows = [check_tensor(problem, name, gradients[name], care) for name in leaves]
             at_loss = _loss_rows(loss, whole, calls.of_root(), target=call.args[2], care=care, effort=effort)
             rows += at_loss

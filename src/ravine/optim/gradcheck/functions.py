@@ -80,7 +80,7 @@ def gradcheck_function(
         if not torch.tensor(problem.base).isfinite():
             raise BadValue(f"gradcheck: what {name} returns must be finite; it is not. Give it other inputs.")
         problem.settle()
-        with threads_for(problem.seconds()):
+        with threads_for(problem):
             rows = tuple(check_tensor(problem, key, gradients[key], care) for key in leaves)
         if any(row.faulty or row.kinks for row in rows):
             problem.refuse_casts()
