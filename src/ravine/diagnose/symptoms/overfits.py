@@ -3,83 +3,107 @@
 from __future__ import annotations
 
 import math
-import statistics
 
+from ravine.diagnose.curve import Curve, outline
+from ravine.diagnose.known import Metric, metric, val_rows
+from ravine.diagnose.noise import Estimate, level, surety
 from ravine.diagnose.symptom import Symptom, Tier
+from ravine.diagnose.trend import last, lowest, start
 from ravine.records.finding import Finding, Severity
-from ravine.records.history import History, Series
+from ravine.records.history import History
 
 FEWEST_EPOCHS = 8
-BEYOND_NOISE = 6.0  # the rise, in standard errors of the validation loss between neighbouring epochs
-LEAST_RISE = 0.15  # of the lowest validation loss: less is not worth a word
-HIGHER_IS_BETTER = ("val_accuracy", "val_f1", "val_r2")
+BEYOND_NOISE = 5.0  # the rise in standard errors; the lowest of many stretches is lower than its mean, hence the margin
+LEAST_RISE = 0.12  # of the lowest validation loss: less is not worth a word
+LEAST_RISE_ALONE = 0.2  # where the metric has become no worse
+GAP = 0.04  # of a metric between training and validation, below which nothing is lost
 
 
 def overfits(history: History) -> Finding | None:
     """A validation loss that has left its minimum for good while the training loss went on falling.
 
     What it sees: the mean validation loss of the last fifth of the epochs against the lowest stretch
-        of the same length, in units of the noise between neighbouring epochs; the training loss
-        over the same span; and the validation metric, which must not have bettered.
+        of the same length, in standard errors under correlated noise and the size of the validation set; the
+        training loss over the same span; and the validation metric, which must not have bettered.
     Why it matters: what is learned after the minimum is the training set, not the task.
     Not to be mistaken for: a validation loss that rises while validation accuracy still rises
         (the network grows surer, not worse: calibration drift); a noisy small validation set;
-        double descent.
+        double descent and grokking, which come down again.
     What to do: more data or augmentation, stronger weight decay or dropout, a smaller network;
         early stopping already kept the weights of the minimum.
-    Source: CS231n, "Babysitting the learning process"; Prechelt 1998.
+    Source: CS231n, "Babysitting the learning process"; Prechelt 1998; Nakkiran et al. 2020.
     """
-    train, validation = history.series("train_loss"), history.series("val_loss")
-    if len(validation) < FEWEST_EPOCHS or len(train) != len(validation):
+    train, val = outline(history, "train_loss"), outline(history, "val_loss")
+    if len(val) < FEWEST_EPOCHS or len(train) < FEWEST_EPOCHS or train.broke_at or val.broke_at:
         return None
-    if not all(map(math.isfinite, (*train.values, *validation.values))):
+    low, end = lowest(val), last(val)
+    rows = val_rows(history)
+    drawn = 0.3 * abs(end.level.value) / math.sqrt(rows) if rows else 0.0
+    rise = Estimate((end.level - low.level).value, math.hypot((end.level - low.level).error, drawn))
+    scale = max(abs(low.level.value), 0.02 * (start(val) - low.level.value))
+    if low.end > end.begin or rise.z < BEYOND_NOISE or rise.value < LEAST_RISE * scale:
         return None
-    width = max(2, len(validation) // 5)
-    place, lowest = _lowest_stretch(validation, width)
-    last = statistics.fmean(validation.values[-width:])
-    differences = [b - a for a, b in zip(validation.values, validation.values[1:], strict=False)]
-    noise = statistics.stdev(differences) / math.sqrt(2 * width)
-    rise = last - lowest
-    fell = statistics.fmean(train.values[-width:]) < statistics.fmean(train.values[place : place + width])
-    if (
-        rise <= max(BEYOND_NOISE * noise, LEAST_RISE * abs(lowest))
-        or not fell
-        or _metric_bettered(history, place, width)
-    ):
+    if not _still_learned(train, low.first_step, low.last_step, end.first_step):
         return None
+    lost = _metric_lost(metric(history, "val"), low.first_step, low.last_step, rows)
+    if lost is not None and lost.z < -2:
+        return None
+    if lost is not None and lost.z < 2 and (rise.value < LEAST_RISE_ALONE * scale or _gap(history) < GAP):
+        return None
+    beyond = min(rise.z / BEYOND_NOISE, rise.value / (LEAST_RISE * scale))
     return Finding(
         symptom=OVERFITS.name,
         severity=OVERFITS.severity,
         evidence=(
-            f"The validation loss rose from {lowest:.4g} around epoch {place + 1} to {last:.4g} at the end, "
-            f"{rise / max(noise, 1e-12):.0f} times its noise, while the training loss went on falling to "
-            f"{train.values[-1]:.4g}."
+            f"The validation loss rose from {low.level.value:.4g} around epoch {low.begin + 1} to "
+            f"{end.level.value:.4g} ± {2 * rise.error:.1g} at the end, {min(rise.z, 999):.0f} times its noise, "
+            f"while the training loss went on falling to {train.values[-1]:.4g}."
         ),
         advice=OVERFITS.advice,
-        first_step=validation.steps[place],
-        details={"lowest": lowest, "last": last, "noise": noise},
+        confidence=surety(beyond) * (1.0 if lost is None or lost.z > 2 else 0.8),
+        first_step=low.first_step,
+        details={"lowest": low.level.value, "last": end.level.value, "noise": rise.error},
     )
 
 
-def _lowest_stretch(series: Series, width: int) -> tuple[int, float]:
-    means = [statistics.fmean(series.values[at : at + width]) for at in range(len(series) - width + 1)]
-    place = min(range(len(means)), key=means.__getitem__)
-    return place, means[place]
+def _still_learned(train: Curve, first: int, low: int, end: int) -> bool:
+    """Whether the training loss fell on after the minimum of validation, or had already come all the way down."""
+    then, now = train.between(first, low), train.between(end, train.steps[-1])
+    if len(then) == 0 or len(now) == 0:
+        return False
+    change = level(now.values) - level(then.values)
+    return change.value < 0 or (change.z < 2 and now.values[-1] < 0.1 * start(train))
 
 
-def _metric_bettered(history: History, place: int, width: int) -> bool:
-    """Whether the validation metric still rose after the loss had its minimum."""
-    for name in HIGHER_IS_BETTER:
-        values = history.series(name).values
-        if len(values) >= place + width:
-            return statistics.fmean(values[-width:]) > statistics.fmean(values[place : place + width])
-    return False
+def _metric_lost(found: Metric | None, first: int, low: int, rows: int | None) -> Estimate | None:
+    """How much worse the metric is at the end than where the loss was lowest; None where there is none."""
+    if found is None or len(found.curve) < FEWEST_EPOCHS:
+        return None
+    then, now = found.curve.between(first, low), last(found.curve)
+    if len(then) == 0:
+        return None
+    change = now.level - level(then.values)
+    drawn = 0.0
+    if found.is_accuracy and rows:
+        # The same rows are judged twice, so that only those count whose answer changed: at most half of the wrong.
+        drawn = math.sqrt(max(0.5 * (1 - now.level.value), 0) / rows)
+    return Estimate(found.sign * change.value, math.hypot(change.error, drawn))
+
+
+def _gap(history: History) -> float:
+    """By how much the metric of training is better than that of validation at the end; infinite where not known."""
+    ours, theirs = metric(history, "train"), metric(history, "val")
+    if ours is None or theirs is None or ours.name != theirs.name:
+        return math.inf
+    return ours.sign * (last(theirs.curve).level.value - last(ours.curve).level.value)
 
 
 OVERFITS = Symptom(
     name="overfits",
     look=overfits,
     needs=("train_loss", "val_loss"),
+    measure="write the loss of a validation set after every epoch",
+    causes=("has-misaligned-labels", "memorizes", "has-noisy-labels", "differs-in-preprocessing", "diverges"),
     tier=Tier.CURVES,
     severity=Severity.WARNING,
     advice="Regularize more: augmentation, weight decay or dropout, in this order. Keep the weights of the best epoch.",

@@ -1,0 +1,112 @@
+"""This run bounces: its training loss jumps about on a floor that a lower learning rate would leave."""
+
+from __future__ import annotations
+
+import math
+
+from ravine.diagnose.curve import Curve, outline
+from ravine.diagnose.known import number, supervised
+from ravine.diagnose.noise import Estimate, level, line, median, surety
+from ravine.diagnose.rates import Rates, rates
+from ravine.diagnose.symptom import Abstained, Symptom, Tier
+from ravine.diagnose.trend import pace, start
+from ravine.records.finding import Finding, Severity
+from ravine.records.history import History
+
+FEWEST_POINTS = 8
+FEWEST_ROWS = 20  # of single steps in a point, so that the noise of batches has gone
+RELATIVE = 0.2  # standard deviation between epochs, as a share of the loss itself
+OF_THE_FALL = 0.02  # and of all that was learned: a loss near zero may jump by much of itself
+
+
+def bounces(history: History) -> Finding | Abstained | None:
+    """Jumps of the training loss from epoch to epoch that are a large part of the loss, on a level that is flat.
+
+    What it sees: the deviation from a straight line over the second half of the part with a high rate, as
+        a share of the median loss there, above what the number of training rows explains; and, where the
+        rate was cut, by how much the loss fell after it.
+    Why it matters: the steps are longer than the valley is wide, so that the floor of the noise hides what is
+        still to be learned.
+    Not to be mistaken for: the noise of single batches (read as means over many); steps at the edge of stability,
+        whose loss still falls; losses of adversaries and policies; jumps of a small validation set.
+    What to do: cut the learning rate five to ten times, or let a schedule end low.
+    Source: Smith et al. 2018, "Don't decay the learning rate, increase the batch size"; CS231n, "Learning rates".
+    """
+    train, known = outline(history, "train_loss"), rates(history)
+    if train.kind == "step" and train.rows < FEWEST_ROWS:
+        return None
+    part = _late_and_high(train, known)
+    if len(part) < FEWEST_POINTS or part.steps[-1] == part.steps[0]:
+        return None
+    tilt, middle = line(part.steps, part.values)
+    centre = sum(part.steps) / len(part)
+    rest = [value - middle - tilt * (step - centre) for step, value in part.points()]
+    deviation = math.sqrt(sum(r * r for r in rest) / (len(part) - 2))
+    usual = median(part.values)
+    rows = number(history, "train_rows")
+    least = max(RELATIVE, 6 / math.sqrt(rows) if rows else 0.0)
+    falls = pace(part)
+    if (
+        usual <= 0
+        or deviation < least * usual
+        or deviation < OF_THE_FALL * (start(train) - min(part.values))
+        or -falls.value > deviation
+        or _one_jump(rest)
+    ):
+        return None
+    if not supervised(history):
+        return Abstained(
+            symptom=BOUNCES.name,
+            why="the training loss jumps about, and nothing says whether it is one that should fall",
+            measure="write the loss of a validation set",
+        )
+    after = _after_a_cut(train, part, known)
+    fell = f"; after the rate was cut it fell to {after.value:.4g}" if after and after.value < 0.7 * usual else ""
+    rate = f" at a learning rate of {known.at(part.steps[0]):.3g}" if known else ""
+    return Finding(
+        symptom=BOUNCES.name,
+        severity=BOUNCES.severity,
+        evidence=(
+            f"From step {part.steps[0]} to {part.steps[-1]}{rate} the training loss moves by ±{deviation:.2g} around "
+            f"{usual:.4g} ({deviation / usual:.0%}) from one reading to the next and does not fall{fell}."
+        ),
+        advice=BOUNCES.advice,
+        confidence=surety(deviation / (least * usual) * (2 if fell else 1)),
+        first_step=part.steps[0],
+        details={"deviation": deviation, "level": usual},
+    )
+
+
+def _late_and_high(train: Curve, known: Rates | None) -> Curve:
+    """The second half of the part before the rate falls under a half of its peak."""
+    if len(train) == 0:
+        return train
+    first, end = train.steps[0], train.steps[-1]
+    if known is not None:
+        low = known.low_from(0.5)
+        end = low - 1 if low is not None else end
+        first = max(first, known.warm_from)
+    return train.between(first + (end - first) / 2, end)
+
+
+def _one_jump(rest: list[float]) -> bool:
+    """Whether all of the deviation is one or two readings: a spike, not a floor."""
+    squares = sorted((r * r for r in rest), reverse=True)
+    return sum(squares[:2]) > 0.8 * sum(squares)
+
+
+def _after_a_cut(train: Curve, part: Curve, known: Rates | None) -> Estimate | None:
+    later = train.between(part.steps[-1] + 1, train.steps[-1])
+    return level(later.values[len(later) // 2 :]) if known is not None and len(later) >= 2 else None
+
+
+BOUNCES = Symptom(
+    name="bounces",
+    look=bounces,
+    needs=("train_loss",),
+    measure="write the training loss of every epoch",
+    causes=("diverges", "batch-too-small", "needs-clipping", "has-nan-in-data"),
+    tier=Tier.CURVES,
+    severity=Severity.WARNING,
+    advice="Cut the learning rate five to ten times, or let it decay: the loss falls when it is cut.",
+)

@@ -1,0 +1,108 @@
+"""This run diverges: the training loss rises for good."""
+
+from __future__ import annotations
+
+from ravine.diagnose.curve import Curve, curve, outline
+from ravine.diagnose.known import supervised
+from ravine.diagnose.noise import jitter, surety
+from ravine.diagnose.rates import rates
+from ravine.diagnose.symptom import Abstained, Symptom, Tier
+from ravine.diagnose.trend import last, lowest, start
+from ravine.records.finding import Finding, Severity
+from ravine.records.history import History
+
+FEWEST_POINTS = 6
+BEYOND_NOISE = 5.0  # standard errors of the rise
+LOST = 0.5  # of what had been learned
+GROSS = 30.0  # times what had been learned: a rise that no loss of an adversary or a policy makes
+
+
+def diverges(history: History) -> Finding | Abstained | None:
+    """A training loss that leaves its minimum and stays up, or climbs until it is no number.
+
+    What it sees: the level of the last sixth of the run against the lowest stretch before it, in standard
+        errors under correlated noise; every one of the last points must lie in the upper part of the rise. Or
+        the last readings before the loss became NaN, if they climb above where the run began.
+    Why it matters: each step now undoes what earlier ones learned; more steps make it worse.
+    Not to be mistaken for: the bump of a warmup and the rise at a restart, both of which fall again; steps at the
+        edge of stability; the losses of adversaries and policies, which may rise while all is well.
+    What to do: a learning rate three to ten times lower, then warmup, then clipping of the gradient norm.
+    Source: CS231n, "Babysitting the learning process"; Goodfellow et al. 2016, section 8.2.4.
+    """
+    broken = _broken(history, curve(history, "train_loss"))
+    if broken is not None:
+        return broken
+    train = outline(history, "train_loss")
+    if len(train) < FEWEST_POINTS:
+        return None
+    end = last(train, max(2, len(train) // 6))
+    before = train.between(train.steps[0], train.steps[end.begin - 1])
+    low = lowest(before, min(len(before), max(2, len(train) // 6)))
+    rise = end.level - low.level
+    learned = max(start(train) - low.level.value, 0.0)
+    stays = min(train.values[end.begin :]) > low.level.value + 0.25 * rise.value
+    if rise.z < BEYOND_NOISE or not stays or rise.value < max(LOST * learned, 0.3 * abs(low.level.value)):
+        return None
+    if not supervised(history) and rise.value < GROSS * max(learned, abs(low.level.value)):
+        return Abstained(
+            symptom=DIVERGES.name,
+            why="the training loss rises, and nothing says whether it is one that should fall",
+            measure="write the loss of a validation set",
+        )
+    left = max(
+        (s for s, v in zip(train.steps, train.values, strict=True) if v <= low.level.value + 0.1 * rise.value),
+        default=train.steps[0],
+    )
+    return _finding(
+        history,
+        f"The training loss rose from {low.level.value:.4g} around step {low.last_step} to "
+        f"{end.level.value:.4g} ± {2 * end.level.error:.2g} at the end and stays there.",
+        left,
+        surety(rise.z / BEYOND_NOISE),
+        {"lowest": low.level.value, "last": end.level.value, "error": rise.error},
+    )
+
+
+def _broken(history: History, train: Curve) -> Finding | None:
+    """A climb that ends in NaN."""
+    if train.broke_at is None or len(train) < 4:
+        return None
+    top, least = train.values[-1], min(train.values)
+    learned = start(train) - least
+    climbs = train.values[-1] > train.values[-2] > least
+    if not climbs or top < start(train) + max(learned, 6 * jitter(train.values[: len(train) // 2]), 0.5 * abs(least)):
+        return None
+    left = max(s for s, v in train.between(0, train.steps[-1]).points() if v <= least + 0.1 * (top - least))
+    return _finding(
+        history,
+        f"The training loss rose from {least:.4g} to {top:.4g} and is no number from step {train.broke_at} on.",
+        left,
+        0.95,
+        {"lowest": least, "last": top},
+    )
+
+
+def _finding(history: History, evidence: str, step: int, confidence: float, details: dict[str, float]) -> Finding:
+    known = rates(history)
+    lower = f" Here: {known.at(step) / 5:.1g} instead of {known.at(step):.3g}." if known and known.at(step) > 0 else ""
+    return Finding(
+        symptom=DIVERGES.name,
+        severity=DIVERGES.severity,
+        evidence=evidence,
+        advice=DIVERGES.advice + lower,
+        confidence=confidence,
+        first_step=step,
+        details=details,
+    )
+
+
+DIVERGES = Symptom(
+    name="diverges",
+    look=diverges,
+    needs=("train_loss",),
+    measure="write the training loss",
+    causes=("ascends", "explodes", "accumulates-gradients"),
+    tier=Tier.CURVES,
+    severity=Severity.ERROR,
+    advice="Lower the learning rate, three to ten times.",
+)

@@ -1,0 +1,88 @@
+"""This run has misaligned labels: what it learns of the training set says nothing about any other row."""
+
+from __future__ import annotations
+
+import math
+
+from ravine.diagnose.curve import outline
+from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_loss, val_rows
+from ravine.diagnose.noise import surety
+from ravine.diagnose.symptom import Abstained, Symptom, Tier
+from ravine.diagnose.trend import last, lowest, start
+from ravine.records.finding import Finding, Severity
+from ravine.records.history import History
+
+FEWEST_POINTS = 6
+LEARNED = 0.05  # of the loss of a guess, from the training set
+BEYOND_NOISE = 4.0
+BETTER = 0.02  # of the loss of a guess: a validation loss this far under it has learned something
+
+
+def has_misaligned_labels(history: History) -> Finding | Abstained | None:
+    """A training loss below that of a guess, and a validation set on which a guess is never beaten.
+
+    What it sees: the end of the training loss against the loss of a guess (ln C), and the best stretch of the
+        validation loss and accuracy against those of a guess, with the interval of so few rows.
+    Why it matters: labels that belong to other rows can only be learned by heart: images and labels shuffled
+        apart, a join on the wrong key, classes numbered otherwise in the two parts.
+    Not to be mistaken for: overfitting, whose validation loss was below a guess first; grokking, whose validation
+        falls late; few rows of many classes, where a guess is hard to beat.
+    What to do: print twenty rows with their labels, of both parts, as the network gets them.
+    Source: Zhang et al. 2017, "Understanding deep learning requires rethinking generalization"; Arpit et al. 2017.
+    """
+    train, val = outline(history, "train_loss"), outline(history, "val_loss")
+    guess = guess_loss(history)
+    if len(train) < FEWEST_POINTS or len(val) < FEWEST_POINTS or not ended(history):
+        return None
+    end, best = last(train), lowest(val)
+    if guess is None:
+        never = start(val) - best.level.value < BETTER * abs(start(val))
+        if never and start(train) - end.level.value > 0.2 * abs(start(train)):
+            return Abstained(
+                symptom=HAS_MISALIGNED_LABELS.name,
+                why="validation never improved on its first reading, and what a guess would score is not known",
+                measure="print twenty rows of both parts with their labels, as the network gets them",
+            )
+        return None
+    learned = (guess - end.level.value) / guess
+    if learned < LEARNED or (guess - end.level.value) < BEYOND_NOISE * end.level.error:
+        return None
+    if best.level.value < guess * (1 - BETTER) - 2 * best.level.error or _beats_a_guess(history):
+        return None
+    return Finding(
+        symptom=HAS_MISALIGNED_LABELS.name,
+        severity=HAS_MISALIGNED_LABELS.severity,
+        evidence=(
+            f"The training loss fell to {end.level.value:.4g}, {learned:.0%} below that of a guess ({guess:.4g}), "
+            f"but the validation loss was never lower than {best.level.value:.4g}{_accuracy_words(history)}."
+        ),
+        advice=HAS_MISALIGNED_LABELS.advice,
+        confidence=0.9 * surety(learned / LEARNED),
+        first_step=train.steps[0],
+        details={"guess": guess, "train": end.level.value, "val": best.level.value},
+    )
+
+
+def _beats_a_guess(history: History) -> bool:
+    found, guess = accuracy(history), guess_accuracy(history)
+    if found is None or guess is None or len(found) < 2:
+        return False
+    rows = val_rows(history) or 200
+    return lowest(found, sign=-1).level.value > guess + 3 * math.sqrt(guess * (1 - guess) / rows) + 0.02
+
+
+def _accuracy_words(history: History) -> str:
+    found = accuracy(history)
+    return f" and its accuracy never above {max(found.values):.1%}" if found is not None and len(found) else ""
+
+
+HAS_MISALIGNED_LABELS = Symptom(
+    name="has-misaligned-labels",
+    look=has_misaligned_labels,
+    needs=("train_loss", "val_loss"),
+    measure="write the loss of a validation set after every epoch",
+    causes=("differs-in-preprocessing", "evaluates-in-train-mode", "has-stale-batch-norm"),
+    tier=Tier.CURVES,
+    severity=Severity.ERROR,
+    advice="Print twenty rows with their labels, of both parts, exactly as the network gets them.",
+)
