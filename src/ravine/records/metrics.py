@@ -88,7 +88,7 @@ def _row(line: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(row, dict) or not isinstance(row.get("step"), int) or abs(row["step"]) >= _TOO_MANY:
         return None
-    named = [row.get("kind", "epoch"), row.get("layer", "") if row.get("kind") == "layer" else ""]
+    named = [row.get("kind", "epoch"), row.get("layer") if row.get("kind") == "layer" else ""]
     return row if all(isinstance(name, str) for name in named) else None
 
 
