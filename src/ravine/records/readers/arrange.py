@@ -62,8 +62,8 @@ def arranged(log: Log, source: str) -> History:
     for one in placed:
         columns[one.kind][one.name] = (one.steps, one.values)
     _add_means(columns, placed, running=log.running)
-    _add_epochs(columns, placed)
-    history = History.of_columns(columns, [_about(log, placed, unit, resumed=resumed)], source)
+    pace = _add_epochs(columns, placed)
+    history = History.of_columns(columns, [_about(log, unit, pace, resumed=resumed)], source)
     history.mapping = _mapping(log, placed)
     history.notes = tuple(dict.fromkeys(notes))
     return history
@@ -210,7 +210,7 @@ def _kinds(placed: list[_Placed], unit: str) -> None:
         elif evaluations:
             one.kind = "epoch" if len(one.values) <= _as_often(evaluations) else "step"
         elif one.epochs is not None and unit != "epoch":
-            one.kind = "epoch" if len(one.values) <= _DENSER * len(_last_of_epochs(one)) else "step"
+            one.kind = "epoch" if len(one.values) <= _DENSER * len(_last_of_epochs(one.epochs)) else "step"
         else:
             one.kind = "epoch" if unit == "epoch" else "step"
     held: dict[str, set[str]] = defaultdict(set)
@@ -232,12 +232,11 @@ def _as_often(evaluations: int) -> float:
     return max(_DENSER * evaluations, evaluations + 1)
 
 
-def _last_of_epochs(one: _Placed) -> NDArray[np.intp]:
+def _last_of_epochs(epochs: NDArray[np.float64]) -> NDArray[np.intp]:
     """Places of the last value of each epoch; a share of an epoch belongs to the one it is part of."""
     import numpy as np
 
-    assert one.epochs is not None
-    whole = np.ceil(one.epochs)
+    whole = np.ceil(epochs)
     return np.flatnonzero(np.append(whole[1:] != whole[:-1], True))
 
 
@@ -253,7 +252,7 @@ def _add_means(columns: dict[str, dict[str, Points]], placed: list[_Placed], *, 
         if evaluated:
             ends = max(evaluated, key=lambda other: len(other.steps)).steps
         elif one.epochs is not None:
-            ends = one.steps[_last_of_epochs(one)]
+            ends = one.steps[_last_of_epochs(one.epochs)]
         else:
             continue
         stops = np.searchsorted(one.steps, ends, side="right")
@@ -271,13 +270,13 @@ def _add_means(columns: dict[str, dict[str, Points]], placed: list[_Placed], *, 
         columns["epoch"][one.name] = (ends, values)
 
 
-def _add_epochs(columns: dict[str, dict[str, Points]], placed: list[_Placed]) -> None:
-    """The epoch at each step, where the log says it."""
+def _add_epochs(columns: dict[str, dict[str, Points]], placed: list[_Placed]) -> int | None:
+    """Add the epoch at each step, where the log says it; returns how many steps an epoch has."""
     import numpy as np
 
     counted = [(one.steps, one.epochs) for one in placed if one.epochs is not None]
     if not counted:
-        return
+        return None
     steps, first = np.unique(np.concatenate([steps for steps, _ in counted]), return_index=True)
     epochs = np.concatenate([epochs for _, epochs in counted])[first]
     for curves in columns.values():
@@ -286,31 +285,29 @@ def _add_epochs(columns: dict[str, dict[str, Points]], placed: list[_Placed]) ->
             place = np.minimum(np.searchsorted(steps, there), len(steps) - 1)
             same = steps[place] == there
             curves["epoch"] = (there[same], epochs[place[same]])
+    return _pace(steps, epochs)
 
 
-def _about(log: Log, placed: list[_Placed], unit: str, *, resumed: bool) -> dict[str, Any]:
+def _about(log: Log, unit: str, pace: int | None, *, resumed: bool) -> dict[str, Any]:
     about: dict[str, Any] = {"kind": "about", "step": 0, **log.about}
     if unit != "step":
         about["step_unit"] = unit
     if resumed:
         about["resumed"] = True
-    pace = _steps_per_epoch(placed) if unit != "epoch" else None
-    if pace:
+    if pace and unit != "epoch":
         about.setdefault("steps_per_epoch", pace)
     return about
 
 
-def _steps_per_epoch(placed: list[_Placed]) -> int | None:
+def _pace(steps: NDArray[np.int64], epochs: NDArray[np.float64]) -> int | None:
+    """Steps from the end of one epoch to the end of the next; None where epochs do not follow each other."""
     import numpy as np
 
-    longest = max((one for one in placed if one.epochs is not None), key=lambda one: len(one.values), default=None)
-    if longest is None or longest.epochs is None:
+    ends = _last_of_epochs(epochs)
+    apart = np.diff(epochs[ends])
+    if len(ends) < 2 or not (apart > 0).all():
         return None
-    ends = _last_of_epochs(longest)
-    epochs, steps = longest.epochs[ends], longest.steps[ends]
-    if len(ends) < 2 or not (np.diff(epochs) > 0).all():
-        return None
-    return max(1, round(float(np.median(np.diff(steps) / np.diff(epochs)))))
+    return max(1, round(float(np.median(np.diff(steps[ends]) / apart))))
 
 
 def _mapping(log: Log, placed: list[_Placed]) -> tuple[Mapped, ...]:

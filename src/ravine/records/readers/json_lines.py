@@ -15,10 +15,12 @@ _LOOKED_AT = 20  # lines
 
 
 def recognizes(source: Source) -> bool:
-    """Whether at least half of a file's first lines are objects."""
+    """Whether at least half of a file's first lines are objects; one line alone is a JSON file."""
     lines = [line for line in source.head.splitlines() if line.strip()]
-    lines = lines[: max(1, min(_LOOKED_AT, len(lines) - 1))]
-    return bool(lines) and 2 * sum(_object(line) is not None for line in lines) >= len(lines)
+    if len(lines) < 2:
+        return False
+    lines = lines[: min(_LOOKED_AT, len(lines) - 1)]
+    return 2 * sum(_object(line) is not None for line in lines) >= len(lines)
 
 
 def read(source: Source) -> list[History]:
