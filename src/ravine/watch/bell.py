@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from threading import get_ident
 from time import perf_counter
 from typing import Any
@@ -33,6 +33,8 @@ _tracing = torch._C._get_tracing_state
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transforms = torch._C._functorch.peek_interpreter_stack
 
+_Listeners = Sequence[tuple[Instrument, Callable[..., None]]]
+
 
 class Bell:
     """Tells every instrument that listens; one that raises is dropped, with one line.
@@ -41,17 +43,20 @@ class Bell:
         scene: What the instruments are given.
         asleep: Nothing is told any more: after the end, and in forked processes.
         spent: Seconds that instruments took at sampled steps.
+        spent_in_spells: Seconds that those took which see spells of steps.
     """
 
     def __init__(self, scene: LiveScene, instruments: Iterable[Instrument], say: Callable[[str], None]) -> None:
         self.scene = scene
         self.asleep = False
-        self.spent = 0.0
+        self.spent = self.spent_in_spells = 0.0
         self._say = say
         self._busy = False
         self._thread: int | None = None
         self._instruments = list(instruments)
-        self._listeners: dict[str, tuple[tuple[Instrument, Callable[..., None]], ...]] = {}
+        self._spell = True
+        self._steady: dict[str, _Listeners] = {}
+        self._others: dict[str, _Listeners] = {}
         self._list()
 
     def hears(self) -> bool:
@@ -71,7 +76,18 @@ class Bell:
 
     def listens(self, event: str) -> bool:
         """Whether any instrument wants to know of `event`."""
-        return bool(self._listeners[event])
+        return bool(self._steady[event] or (self._spell and self._others[event]))
+
+    def begin_spell(self) -> None:
+        """Tell those instruments again that see spells of steps, each of them new."""
+        self._instruments = [type(one)() if one.spells else one for one in self._instruments]
+        self._spell = True
+        self._list()
+        self._tell([(one, one.begin) for one in self._instruments if one.spells], ())
+
+    def end_spell(self) -> None:
+        """Tell them no more."""
+        self._spell = False
 
     def stay_on_this_thread(self) -> None:
         """From now on this thread is the one that trains."""
@@ -79,36 +95,35 @@ class Bell:
 
     def ring(self, event: str, *what: Any) -> None:
         """Tell every instrument that listens to `event`."""
-        listeners = self._listeners[event]
-        if not listeners:
+        steady = self._steady[event]
+        others = self._others[event] if self._spell else ()
+        if not steady and not others:
             return
-        scene = self.scene
-        started = perf_counter() if scene.sampled or event == "forward" else 0.0
         self._busy = True
         with_gradient = torch.is_grad_enabled()
         torch._C._set_grad_enabled(False)
         try:
-            for instrument, method in listeners:
-                try:
-                    method(scene, *what)
-                except Exception as error:
-                    self._drop(instrument, error)
+            if self.scene.sampled or event == "forward":
+                started = perf_counter()
+                self._tell(steady, what)
+                self._tell(others, what)
+                self.spent += perf_counter() - started
+            else:
+                self._tell(steady, what)
+                if others:
+                    started = perf_counter()
+                    self._tell(others, what)
+                    self.spent_in_spells += perf_counter() - started
         finally:
             torch._C._set_grad_enabled(with_gradient)
             self._busy = False
-            if started:
-                self.spent += perf_counter() - started
 
-    def quietly(self, do: Callable[[], None]) -> None:
-        """Do something of the watcher's own with torch, untold, without gradients."""
-        if self._busy:
-            return
-        self._busy = True
-        try:
-            with torch.no_grad():
-                do()
-        finally:
-            self._busy = False
+    def _tell(self, listeners: _Listeners, what: tuple[Any, ...]) -> None:
+        for instrument, method in listeners:
+            try:
+                method(self.scene, *what)
+            except Exception as error:
+                self._drop(instrument, error)
 
     def _drop(self, instrument: Instrument, error: Exception) -> None:
         if instrument in self._instruments:
@@ -119,11 +134,13 @@ class Bell:
 
     def _list(self) -> None:
         for event in EVENTS:
-            self._listeners[event] = tuple(
+            told = [
                 (instrument, getattr(instrument, event))
                 for instrument in self._instruments
                 if getattr(type(instrument), event) is not getattr(Instrument, event)
-            )
+            ]
+            self._steady[event] = tuple(one for one in told if not one[0].spells)
+            self._others[event] = tuple(one for one in told if one[0].spells)
 
 
 def _place(error: Exception) -> str:

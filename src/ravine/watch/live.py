@@ -7,6 +7,7 @@ from time import perf_counter
 
 from ravine.diagnose.doctor import diagnose
 from ravine.records.history import History
+from ravine.watch.clock import Clock
 from ravine.watch.verdict import live_line
 
 _FIRST = 50
@@ -19,18 +20,24 @@ class Live:
     Args:
         history: Gives what was seen so far.
         say: Told of each finding once.
+        clock: Tells how long the program has been watched.
         share: Share of the program's time that looking may take.
         grace: Seconds that it may take whatever the share.
     """
 
     def __init__(
-        self, history: Callable[[], History], say: Callable[[str], None], share: float, grace: float = 0.25
+        self,
+        history: Callable[[], History],
+        say: Callable[[str], None],
+        clock: Clock,
+        share: float,
+        grace: float = 0.25,
     ) -> None:
         self._history = history
         self._say = say
         self._share = share
         self._grace = grace
-        self._started = perf_counter()
+        self._clock = clock
         self._next = _FIRST
         self._spent = 0.0
         self._last = 0.0
@@ -41,7 +48,7 @@ class Live:
         """Look, if it is time."""
         if step < self._next or self._broken:
             return
-        if self._spent + self._last > self._grace + self._share * (perf_counter() - self._started):
+        if self._spent + self._last > self._grace + self._share * self._clock.seconds():
             self._next = step + max(1, step // 100)
             return
         self._next = max(step + _FIRST, int(step * _GROWTH))

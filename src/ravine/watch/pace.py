@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from time import perf_counter
+from ravine.watch.clock import Clock
 
 
 class Pace:
@@ -13,14 +13,15 @@ class Pace:
     is more than `share` of the time since the start, beyond a grace that nobody notices.
 
     Args:
+        clock: Tells how long the program has been watched.
         share: Share of the program's time that samples may take, above 0.
         grace: Seconds that they may take whatever the share.
     """
 
-    def __init__(self, share: float, grace: float = 0.25) -> None:
+    def __init__(self, clock: Clock, share: float, grace: float = 0.25) -> None:
         self._share = share
         self._grace = grace
-        self._started = perf_counter()
+        self._clock = clock
         self._next = 0
 
     def wants(self, step: int, spent: float) -> bool:
@@ -32,7 +33,7 @@ class Pace:
 
     def affords(self, spent: float) -> bool:
         """Whether `spent` seconds are within the share."""
-        return spent <= self._grace + self._share * (perf_counter() - self._started)
+        return spent <= self._grace + self._share * self._clock.seconds()
 
 
 def _gap(step: int) -> int:

@@ -95,8 +95,14 @@ class Sink:
                 self._keep(thinner.rest())
         self._read_at = perf_counter()
 
-    def close(self) -> None:
-        """Write all there is, and how often each fact was seen; then leave the record alone."""
+    def close(self, *, write: bool = True) -> None:
+        """Keep all there is, and how often each fact was seen; then leave the record alone.
+
+        Args:
+            write: Whether there was a training to make a record of.
+        """
+        if not write and self._writer is None:
+            self._open_record = None
         self.flush(whole=True)
         for (name, _), times in self._facts.items():
             if times > 1:

@@ -39,7 +39,7 @@ class Steps:
         self.after: list[Callable[[], None]] = []
         self.before_backward: list[Callable[[], None]] = []
         self.after_backward: list[Callable[[Tensor], None]] = []
-        self.before_loss: Callable[[], None] | None = None
+        self.before_loss: list[Callable[[], None]] = []
         self.modes: list[Callable[[bool], None]] = []
         self._pace = pace
         self._inside: list[Optimizer] = []
@@ -65,8 +65,9 @@ class Steps:
     def hear_loss(self, seen: LossSeen) -> None:
         """A loss was computed."""
         self.losses += 1
-        if self.before_loss is not None and seen.with_gradient:
-            self.before_loss()
+        if seen.with_gradient:
+            for do in self.before_loss:
+                do()
         self.bell.ring("loss", seen)
 
     def enter(self, optimizer: Optimizer, closure: Callable[[], Any] | None) -> Callable[[], Any] | None:
@@ -100,7 +101,6 @@ class Steps:
             self.begin(optimizer)
         self._begun = None
         self.by_optimizer += 1
-        self.before_loss = None
         self.count(optimizer)
 
     def count(self, optimizer: Optimizer) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
@@ -21,6 +20,8 @@ from ravine.watch import hooks
 from ravine.watch.bell import Bell
 from ravine.watch.catalogue import INSTRUMENTS
 from ravine.watch.census import Census
+from ravine.watch.clock import Clock
+from ravine.watch.hooks.patches import Patches
 from ravine.watch.instrument import Instrument
 from ravine.watch.live import Live
 from ravine.watch.pace import Pace
@@ -29,6 +30,7 @@ from ravine.watch.record import Record
 from ravine.watch.saying import say
 from ravine.watch.scene import LiveScene
 from ravine.watch.sink import Sink
+from ravine.watch.spells import Spells
 from ravine.watch.steps import Steps
 from ravine.watch.verdict import verdict_lines
 
@@ -61,9 +63,12 @@ class Watcher:
         self.scene = LiveScene(Census(), self._sink)
         played = [kind() for kind in INSTRUMENTS.values()] if instruments is None else instruments
         self._bell = Bell(self.scene, played, say)
-        self._steps = Steps(self._bell, Pace(overhead))
-        self._live = Live(lambda: self.history, self._say, overhead / 2)
-        self._undo: Callable[[], None] | None = None
+        self._clock = Clock()
+        self._steps = Steps(self._bell, Pace(self._clock, overhead / 2))
+        self._spells = Spells(self._bell, self._clock, overhead / 4)
+        self._live = Live(lambda: self.history, self._say, self._clock, overhead / 4)
+        self._patches: Patches | None = None
+        self._running = False
         self._entered = 0
         self._process = os.getpid()
 
@@ -72,27 +77,41 @@ class Watcher:
         global _running
         _running = self
         os.register_at_fork(after_in_child=self._sleep)
+        self._running = True
         self._bell.ring("begin")
-        self._steps.after.insert(0, self._after_step)
-        self._undo = hooks.install(self._steps).undo
+        self._steps.after.append(self._after_step)
+        self.go_on()
         return self
+
+    def pause(self) -> None:
+        """Take every hook back; what the program does until `go_on` is not seen."""
+        if self._patches is not None:
+            self._patches.undo()
+            self._patches = None
+            self._clock.pause()
+
+    def go_on(self) -> None:
+        """Watch again after a pause."""
+        if self._running and self._patches is None:
+            self._patches = hooks.install(self._steps)
+            self._clock.go_on()
 
     def stop(self) -> None:
         """Take every hook back and write what is not written; harmless when called twice."""
         global _running
-        if self._undo is None or os.getpid() != self._process:
+        if not self._mine():
             return
         self._bell.ring("end")
-        self._undo()
-        self._undo = None
+        self.pause()
+        self._running = False
         self._sleep()
-        self._sink.close()
+        self._sink.close(write=self.steps > 0)
         if _running is self:
             _running = None
 
     def save(self) -> None:
         """Write what was seen so far, for a process that is about to be ended."""
-        if self._undo is not None and os.getpid() == self._process:
+        if self._mine() and self.steps:
             self._sink.flush(whole=True)
 
     @property
@@ -139,15 +158,20 @@ class Watcher:
 
     def finish(self) -> None:
         """Stop, and say the verdict."""
-        if self._undo is None or os.getpid() != self._process:
+        if not self._mine():
             return
         self.stop()
         if not self._quiet and self.steps:
             for line in verdict_lines(self.diagnose(), self.steps):
                 say(line)
 
+    def _mine(self) -> bool:
+        """Whether there is anything to end here, in this process and not in a fork of it."""
+        return self._running and os.getpid() == self._process
+
     def _after_step(self) -> None:
         self._sink.tick()
+        self._spells.after_step()
         if not self._quiet:
             self._live.after_step(self.scene.step)
 

@@ -42,10 +42,9 @@ class ByHand(Optimizer):
 def install(steps: Steps, patches: Patches) -> None:
     """Tell of steps that no optimizer of torch takes, for as long as none does."""
     looking = Looking(steps)
-    steps.before_backward.append(looking.compare)
-    steps.after_backward.append(looking.remember)
-    steps.before_loss = looking.compare
-    patches.later(looking.forget)
+    patches.join(steps.before_backward, looking.compare)
+    patches.join(steps.after_backward, looking.remember)
+    patches.join(steps.before_loss, looking.compare)
 
 
 class Looking:

@@ -28,7 +28,7 @@ def install(steps: Steps, patches: Patches) -> None:
             # torch warns of an empty generator, so a generator stays one.
             again = (p for p in params) if isinstance(parameters, GeneratorType) else params
             norm = original(again, *args, **kwargs)
-            limit = args[0] if args else kwargs.get("max_norm", kwargs.get("clip_value"))
+            limit = args[0] if args else kwargs.get("max_norm", kwargs.get("clip_value", float("inf")))
             seen = ClipSeen(
                 params=params,
                 limit=float(limit),

@@ -21,9 +21,9 @@ def install(steps: Steps, patches: Patches) -> None:
     """Tell what modules without children and roots compute, at sampled steps and at the beginning of evaluations."""
     hook = Forward(steps)
     hook.settle()
-    steps.after.append(hook.settle)
-    steps.before_backward.append(hook.meet)
-    steps.modes.append(hook.mode)
+    patches.join(steps.after, hook.settle)
+    patches.join(steps.before_backward, hook.meet)
+    patches.join(steps.modes, hook.mode)
     patches.later(hook.remove)
 
 

@@ -35,5 +35,5 @@ def install(steps: Steps, patches: Patches) -> None:
         if not is_compiling() and bell.hears():
             steps.leave(optimizer)
 
-    patches.later(register_optimizer_step_pre_hook(before).remove)  # type: ignore[arg-type]
-    patches.later(register_optimizer_step_post_hook(after).remove)  # type: ignore[arg-type]
+    patches.later(register_optimizer_step_pre_hook(before).remove)
+    patches.later(register_optimizer_step_post_hook(after).remove)

@@ -33,6 +33,11 @@ class Patches:
         """Something else to take back."""
         self._undo.append(undo)
 
+    def join(self, listeners: list[Any], listener: Any) -> None:
+        """One more listener."""
+        listeners.append(listener)
+        self._undo.append(lambda: listeners.remove(listener))
+
     def undo(self) -> None:
         """Leave torch as it was, last things first."""
         while self._undo:

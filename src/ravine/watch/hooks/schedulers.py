@@ -37,7 +37,7 @@ def install(steps: Steps, patches: Patches) -> None:
     for kind in _family(LRScheduler):
         hook(kind)
 
-    def born(kind: type, **given: Any) -> None:
+    def born(kind: type[LRScheduler], /, **given: Any) -> None:
         super(LRScheduler, kind).__init_subclass__(**given)
         hook(kind)
 
@@ -46,7 +46,7 @@ def install(steps: Steps, patches: Patches) -> None:
         patches.later(lambda: delattr(LRScheduler, "__init_subclass__"))
 
 
-def _family(kind: type) -> Iterator[type]:
+def _family(kind: type[LRScheduler]) -> Iterator[type[LRScheduler]]:
     yield kind
     for child in kind.__subclasses__():
         yield from _family(child)

@@ -59,6 +59,7 @@ class Curve(Instrument):
         self._pending: list[Judged] = []
         self._sofar: dict[str, Sum] = {}  # by loss function, since the last step
         self._objective: Number | None = None
+        self._differs = False  # what is gone back from is not the loss function's value alone
         self._several = False
         self._modes: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
         self._training = True
@@ -134,7 +135,7 @@ class Curve(Instrument):
             value = known if known is not None else _read(root)
             self._objective = value if self._objective is None else self._objective + value
         if known is None or len(self._pending) > 1:
-            self._about.setdefault("objective", True)
+            self._differs = True
         self._pending.clear()
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
@@ -149,7 +150,7 @@ class Curve(Instrument):
             scene.write("step", **{name: loss})
             if number == 0:
                 self._epoch.setdefault("train_loss", Sum()).add(loss, 1.0)
-        if number == 0 and self._about.get("objective") and self._objective is not None:
+        if number == 0 and self._differs and self._objective is not None:
             scene.write("step", objective=self._objective)
         self._trained_in_epoch += 1
         self._sofar, self._objective = {}, None

@@ -56,7 +56,8 @@ def global_norm(gradients: list[Tensor | None]) -> Tensor | None:
         for (_, dtype), group in groups.items()
         for norm in torch._foreach_norm(group, 2, torch.float32 if dtype in _HALF else None)
     ]
-    return torch.linalg.vector_norm(torch.stack(norms))
+    whole: Tensor = torch.linalg.vector_norm(torch.stack(norms))
+    return whole
 
 
 _HALF = (torch.float16, torch.bfloat16)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from weakref import WeakSet
 
 from torch import Tensor
@@ -38,7 +39,7 @@ def _introduce(scene: Scene, optimizer: Optimizer) -> None:
         scene.about(optimizers=len(optimizers))
         return
     group = optimizer.param_groups[0]
-    known = {"optimizer": type(optimizer).__name__}
+    known: dict[str, Any] = {"optimizer": type(optimizer).__name__}
     known["parameters"] = sum(p.numel() for each in optimizer.param_groups for p in each["params"])
     for word in ("weight_decay", "momentum", "betas"):
         value = group.get(word)
