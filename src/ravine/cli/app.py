@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ravine.cli import (
+    diagnose,
     explain,
     export,
     fit,
@@ -41,6 +42,7 @@ for _verb, _panel, _epilog in (
     (export.export, "Use", export.EXAMPLES),
     (runs.runs, "Look", None),
     (report.report, "Look", None),
+    (diagnose.diagnose, "Look", diagnose.EXAMPLES),
     (probe.probe, "Look", probe.EXAMPLES),
     (gradcheck.gradcheck, "Look", gradcheck.EXAMPLES),
     (show_augment.show_augment, "Look", show_augment.EXAMPLES),
