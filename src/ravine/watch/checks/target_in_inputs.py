@@ -1,0 +1,68 @@
+"""Whether a column of the inputs is the target itself."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from ravine.watch.checks.check import Check
+from ravine.watch.instrument import LossSeen, Scene
+
+BATCHES = 5
+ROWS = 16
+COLUMNS = 4096
+EXACT = 0.99999
+
+
+class TargetInInputs(Check):
+    """Sees input columns that are the target, or say whether it is a certain class, in all of the first sampled batches.
+
+    Exact: a correlation of 1, up to rounding, in five batches. Inputs of one column are not asked: a line may be
+    what is to be learned.
+    """
+
+    name: ClassVar[str] = "target-in-inputs"
+
+    def __init__(self) -> None:
+        self._inputs: Tensor | None = None
+        self._columns: Tensor | None = None
+        self._batches = 0
+
+    def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Hold the inputs until their loss."""
+        self._inputs = None
+        x = inputs[0] if inputs else None
+        if self._batches >= BATCHES or not isinstance(x, Tensor) or module not in scene.models or not module.training:
+            return
+        if x.dim() == 2 and x.is_floating_point() and x.shape[0] >= ROWS and 1 < x.shape[1] <= COLUMNS:
+            self._inputs = x
+
+    def loss(self, scene: Scene, seen: LossSeen) -> None:
+        """Compare every column with the targets."""
+        x, self._inputs = self._inputs, None
+        targets = seen.targets
+        if x is None or targets is None or not seen.with_gradient or targets.numel() != x.shape[0]:
+            return
+        y = targets.reshape(-1)
+        columns = _columns_like(x, y)
+        self._columns = columns if self._columns is None else self._columns & columns
+        self._batches += 1
+        if self._batches == BATCHES and (found := self._columns.nonzero().flatten().tolist()):
+            scene.fact("target-in-inputs", columns=found[:5], count=len(found), place=seen.place)
+
+    def backward_begin(self, scene: Scene, root: Tensor) -> None:
+        """Hold nothing any longer."""
+        self._inputs = None
+
+
+def _columns_like(x: Tensor, y: Tensor) -> Tensor:
+    """Which columns of `x`, (rows, columns), go with `y`, (rows), or with one of its classes: booleans, (columns)."""
+    wanted = y.double()[:, None]
+    if not y.is_floating_point():
+        classes = [c for c in y.unique() if int((y == c).sum()) >= 3]
+        wanted = torch.cat([wanted, *((y == c).double()[:, None] for c in classes)], dim=1)
+    a, b = x.double() - x.double().mean(0), wanted - wanted.mean(0)
+    sizes = a.norm(dim=0)[:, None] * b.norm(dim=0)[None]
+    return ((a.T @ b).abs() / sizes.clamp(min=1e-30) > EXACT).any(1)

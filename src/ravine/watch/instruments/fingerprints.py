@@ -1,0 +1,166 @@
+"""Knowing rows and batches again without keeping them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+PLACES = 64  # numbers of a row that its fingerprint is made of
+MOST_ROWS = 200_000
+SHORTEST = 4  # batches of an order that is worth a word
+FEWEST_ROWS = 128
+FEW_CHANGES = 0.2  # labels that change from row to row, of those that would in a shuffled order
+ALIKE = 3.0  # how much more alike neighbouring batches are than batches drawn from all
+LEAKED = 0.05
+WHOLE = 0.9  # of the training rows: so many together are the training data itself, evaluated on purpose
+
+
+class Fingerprints:
+    """Numbers that are the same for the same rows, and different for others with near certainty."""
+
+    def __init__(self) -> None:
+        self._weights: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+
+    def rows(self, values: Tensor) -> Tensor:
+        """One number a row, in float64 on the processor's kind of device, (rows)."""
+        flat = values.detach().reshape(values.shape[0], -1)
+        places, weights = self._of(flat)
+        return (flat[:, places].to(weights.dtype) * weights).sum(1)
+
+    def batch(self, rows: Tensor | None, targets: Tensor) -> Tensor:
+        """Two numbers for a batch, in its order: of its inputs' fingerprints, 0 where there are none, and its targets."""
+        flat = targets.detach().reshape(1, -1)
+        places, weights = self._of(flat)
+        of_targets = (flat[:, places].to(weights.dtype) * weights).sum()
+        if rows is None:
+            return torch.stack([torch.zeros_like(of_targets), of_targets])
+        places, weights = self._of(rows[None])
+        return torch.stack([(rows[places] * weights).sum(), of_targets])
+
+    def _of(self, flat: Tensor) -> tuple[Tensor, Tensor]:
+        """Places and weights for rows of this width; always the same ones."""
+        key = str(flat.device), flat.shape[1]
+        if key not in self._weights:
+            draw = torch.Generator().manual_seed(flat.shape[1])
+            count = min(PLACES, flat.shape[1])
+            places = torch.randperm(flat.shape[1], generator=draw)[:count]
+            kind = torch.float32 if flat.device.type == "mps" else torch.float64
+            weights = torch.rand(count, generator=draw, dtype=torch.float64) + 0.5
+            self._weights[key] = places.to(flat.device), weights.to(flat.device, kind)
+        return self._weights[key]
+
+
+def sorted_by_label(batches: list[Tensor]) -> dict[str, Any]:
+    """What tells that classes come one after another; nothing when they do not, or only one came.
+
+    Neighbouring rows rarely differ, and neighbouring batches are of the same classes. Batches made of some rows of each of a
+    few classes, on purpose, are not like their neighbours.
+    """
+    stream = torch.cat(batches)
+    if stream.numel() < FEWEST_ROWS:
+        return {}
+    classes, numbers = stream.unique(return_inverse=True)
+    if not 2 <= classes.numel() <= max(2, stream.numel() // 4):
+        return {}
+    shares = torch.bincount(numbers).double() / numbers.numel()
+    expected = float((1 - (shares**2).sum()) * (numbers.numel() - 1))
+    changes = int((numbers[1:] != numbers[:-1]).sum())
+    if changes > FEW_CHANGES * expected:
+        return {}
+    counts = [
+        torch.bincount(part, minlength=classes.numel()).double() / part.numel()
+        for part in numbers.split([one.numel() for one in batches])
+    ]
+    alike = sum(float(a @ b) for a, b in zip(counts, counts[1:], strict=False)) / (len(counts) - 1)
+    if alike < min(0.9, ALIKE * float((shares**2).sum())):
+        return {}
+    return {"rows": numbers.numel(), "changes": changes, "expected": round(expected), "classes": classes.numel()}
+
+
+def sorted_by_value(batches: list[Tensor]) -> dict[str, Any]:
+    """The same for numbers: nearly every one is at least the last, or at most, and they are not all the same."""
+    stream = torch.cat(batches)
+    if stream.numel() < FEWEST_ROWS:
+        return {}
+    steps = stream[1:] - stream[:-1]
+    up, down = float((steps >= 0).float().mean()), float((steps <= 0).float().mean())
+    if max(up, down) < 0.98 or min(up, down) > 0.5:
+        return {}
+    return {
+        "rows": stream.numel(),
+        "changes": int((steps < 0).sum() if up > down else (steps > 0).sum()),
+        "expected": stream.numel() // 2,
+        "classes": 0,
+    }
+
+
+def repeats(batches: Tensor) -> int:
+    """After how many batches the same ones come again in the same order, for as long; 0 when they do not.
+
+    Args:
+        batches: (batches, 2), as `Fingerprints.batch` gives them. Equal targets count where inputs are augmented, if there
+            are many different ones.
+    """
+    for column in (0, 1):
+        prints = batches[:, column].tolist()
+        period = _period(prints)
+        if period and len(set(prints[:period])) > period // 2:
+            return period
+    return 0
+
+
+def _period(prints: list[float]) -> int:
+    first = prints[0]
+    for period in range(SHORTEST, len(prints) // 2 + 1):
+        if prints[period] == first and prints[:period] == prints[period : 2 * period]:
+            return period
+    return 0
+
+
+class Overlap:
+    """Rows of the training, and rows of each evaluation."""
+
+    def __init__(self) -> None:
+        self._new: list[Tensor] = []
+        self._batches: set[float] = set()
+        self._trained: set[float] = set()
+        self._again = False  # a row came twice: an epoch is over
+        self._asked: dict[int, list[Tensor]] = {}
+        self._rows = 0
+
+    def trained(self, rows: Tensor) -> None:
+        """A batch was learned from."""
+        if self._rows < MOST_ROWS:
+            self._rows += rows.numel()
+            self._new.append(rows)
+
+    def evaluated(self, dataset: int, rows: Tensor) -> None:
+        """A batch was evaluated, of the data known by `dataset`; 0 where that is not known."""
+        parts = self._asked.setdefault(dataset, [])
+        if sum(part.numel() for part in parts) < MOST_ROWS // 10:
+            parts.append(rows)
+
+    def found(self) -> dict[str, Any]:
+        """How many evaluated rows are among those learned from, where that is neither none nor all the training data."""
+        seen_batches = [part.cpu() for part in self._new]
+        self._new = []
+        for part in seen_batches:
+            values = part.tolist()
+            self._again = self._again or any(value in self._trained for value in values)
+            self._trained.update(values)
+            self._batches.add(float(part.sum()))
+        if not self._again:
+            return {}
+        for parts in self._asked.values():
+            there = [part.cpu() for part in parts if float(part.sum()) not in self._batches]
+            shared = [[value in self._trained for value in part.tolist()] for part in there]
+            rows = {value for part in there for value in part.tolist()}
+            inside = rows & self._trained
+            clean = sum(not any(part) for part in shared)
+            if not rows or len(inside) < max(10, LEAKED * len(rows)) or clean > 0.05 * len(there):
+                continue
+            if len(inside) < WHOLE * len(self._trained):
+                return {"rows": len(rows), "shared": len(inside), "train_rows": len(self._trained)}
+        return {}

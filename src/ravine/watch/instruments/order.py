@@ -1,0 +1,96 @@
+"""In which order examples come, and whether those of the evaluation were among those of the training."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ravine.watch.instrument import Instrument, LossSeen, Scene
+from ravine.watch.instruments.fingerprints import Fingerprints, Overlap, repeats, sorted_by_label, sorted_by_value
+
+EVERY = 16  # batches after which is looked
+MOST_BATCHES = 1024
+MOST_TARGETS = 65_536
+
+
+class Order(Instrument):
+    """Sees labels that come sorted, batches that come in the same order at each epoch, and evaluation on training rows.
+
+    Exact: the stream of labels itself; equal batches, by a fingerprint of inputs and targets, one whole epoch long; equal rows
+    of the inputs. What an augmentation changes is not recognized.
+    """
+
+    name: ClassVar[str] = "order"
+
+    def __init__(self) -> None:
+        self._prints = Fingerprints()
+        self._targets: list[Tensor] = []
+        self._batches: list[Tensor] = []
+        self._overlap = Overlap()
+        self._dataset = 0
+        self._inputs: Tensor | None = None
+        self._learned: tuple[Tensor, Tensor | None] | None = None
+        self._told: set[str] = set()
+
+    def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
+        """Whose batch is it, and what are its inputs?"""
+        self._dataset = id(loader.dataset)
+        first = batch[0] if isinstance(batch, list | tuple) and batch else None
+        self._inputs = first if isinstance(first, Tensor) and first.dim() >= 2 else None
+
+    def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        """Inputs of programs without a DataLoader, at the steps at which they are told."""
+        first = inputs[0] if inputs else None
+        if self._inputs is None and isinstance(first, Tensor) and first.dim() >= 2 and module in scene.models:
+            self._inputs = first
+
+    def loss(self, scene: Scene, seen: LossSeen) -> None:
+        """Take the fingerprints."""
+        targets, inputs = seen.targets, self._inputs
+        self._inputs = None
+        if targets is None or not targets.dim():
+            return
+        if inputs is not None and inputs.shape[0] != targets.shape[0]:
+            inputs = None
+        if not seen.with_gradient:
+            if inputs is not None and scene.step:
+                self._overlap.evaluated(self._dataset, self._prints.rows(inputs))
+            return
+        if len(self._batches) >= MOST_BATCHES:
+            return
+        if targets.numel() <= MOST_TARGETS:
+            self._targets.append(targets.detach().reshape(targets.shape[0], -1)[:, 0].clone())
+        rows = None if inputs is None else self._prints.rows(inputs)
+        if rows is not None:
+            self._overlap.trained(rows)
+        self._batches.append(self._prints.batch(rows, targets))
+
+    def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
+        """Now and then, look."""
+        self._inputs = None
+        if len(self._batches) % EVERY == 0 and self._batches and len(self._batches) <= MOST_BATCHES:
+            self._look(scene)
+
+    def end(self, scene: Scene) -> None:
+        """Look once more."""
+        if self._batches:
+            self._look(scene)
+
+    def _look(self, scene: Scene) -> None:
+        if "sorted" not in self._told and len(self._targets) >= 4:
+            looked = sorted_by_value if self._targets[0].is_floating_point() else sorted_by_label
+            if details := looked([part.cpu() for part in self._targets]):
+                self._tell(scene, "sorted", "targets-come-sorted", details)
+        if "repeats" not in self._told:
+            period = repeats(torch.stack(self._batches).cpu())
+            if period:
+                self._tell(scene, "repeats", "order-repeats", {"batches": period})
+        if "leaks" not in self._told and (shared := self._overlap.found()):
+            self._tell(scene, "leaks", "evaluated-on-training-rows", shared)
+
+    def _tell(self, scene: Scene, what: str, fact: str, details: dict[str, Any]) -> None:
+        self._told.add(what)
+        scene.fact(fact, **details)
