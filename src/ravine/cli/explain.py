@@ -21,6 +21,8 @@ EXAMPLES = """[bold]Examples[/bold]
 
   ravine explain dropconnect
 
+  ravine explain overfits
+
   ravine explain backprop -o backprop.png"""
 
 
@@ -36,7 +38,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="Of an optimizer, a regularization technique, a schedule, a calculation; without it, all are listed.",
+            help="Of an optimizer, a technique, a schedule, a symptom, a calculation; without it, all are listed.",
             autocompletion=complete_name,
             show_default=False,
         ),
@@ -116,16 +118,21 @@ def _print(page: Page) -> None:
 
     console.print(Text(page.name, style="bold cyan"), Text(f"({page.kind})", style="dim"))
     console.print(Text(page.summary))
-    heading("Formula")
-    console.print(Text(f"  {page.formula}", style="green"))
-    heading("What it does")
-    for paragraph in page.text.split("\n\n"):
+    if page.formula:
+        heading("Formula")
+        console.print(Text(f"  {page.formula}", style="green"))
+    if page.text:
+        heading("What it does")
+    for paragraph in page.text.split("\n\n") if page.text else ():
         lines = paragraph.splitlines()
         if all(line.startswith("  ") for line in lines):
             console.print(Text(paragraph, style="green"), soft_wrap=True)
         else:
             told = " ".join(paragraph.split())
             console.print(Text(told.replace(" - ", "\n- ") if told.startswith("- ") else told))
+    for title, paragraph in page.sections:
+        heading(title)
+        console.print(Text(paragraph))
     if page.arguments:
         heading("Hyperparameters")
         console.print(_table(("name", "default", "allowed", "meaning"), page.arguments))
@@ -144,14 +151,24 @@ def _print(page: Page) -> None:
     heading("In short")
     console.print(_table(("", ""), page.facts, header=False))
     heading("Source")
-    console.print(Text(str(page.source)))
-    if page.origin:
-        console.print(Text(f"There: {' '.join(page.origin.split())}"))
-    if page.source.link:
-        console.print(Text(page.source.link), soft_wrap=True)
-    heading("In Python")
+    _print_source(console, page)
+    heading(page.example_in)
     for line in page.example.splitlines():
         console.print(Text(f"  {line}"), soft_wrap=True)
+
+
+def _print_source(console: Any, page: Page) -> None:
+    from rich.text import Text
+
+    origin = " ".join(page.origin.split())
+    if page.source is None:
+        console.print(Text(origin or "none"))
+        return
+    console.print(Text(str(page.source)))
+    if origin:
+        console.print(Text(f"There: {origin}"))
+    if page.source.link:
+        console.print(Text(page.source.link), soft_wrap=True)
 
 
 def _table(head: tuple[str, ...], rows: Any, *, header: bool = True) -> Any:

@@ -68,7 +68,7 @@ def _print(parts: list[list[Page]]) -> None:
     table.add_column("source", overflow="fold", ratio=1)
     for pages in parts:
         for page in pages:
-            source = f"{page.source.authors} {page.source.year}"
+            source = f"{page.source.authors} {page.source.year}" if page.source else ""
             table.add_row(Text(page.name, style="bold"), Text(page.formula), Text(page.remembers), Text(source))
         table.add_section()
     console.print(table)

@@ -54,17 +54,19 @@ class Page:
         name: The name.
         kind: What kind of thing it is.
         summary: What it is, in a sentence.
-        formula: In a line.
+        formula: In a line; "" where it has none.
         text: Formulas and paragraphs, as in its docstring; indented lines are formulas.
         facts: Short answers: label and value.
         arguments: Its hyperparameters.
         state: What it may remember for each parameter.
         kept: Names of what of it is kept unless options ask for more; None where nothing could be.
         departures: Where published code differs from the published formula; "" where it does not.
-        source: Where it comes from.
+        source: Where it comes from; None where `origin` alone says it.
         origin: The place in the source, and further sources, as the docstring has them.
-        example: Three lines of Python.
+        example: Three lines of Python, or commands where `example_in` says so.
         holds: What it keeps for all parameters together, in words; "" where `kept` says it.
+        sections: Further paragraphs, each under a heading of its own.
+        example_in: Heading of the example.
         drawing: Numbers worked out on an example; None where there is none.
     """
 
@@ -78,10 +80,12 @@ class Page:
     state: tuple[Slot, ...]
     kept: tuple[str, ...] | None
     departures: str
-    source: Source
+    source: Source | None
     origin: str
     example: str
     holds: str = ""
+    sections: tuple[tuple[str, str], ...] = ()
+    example_in: str = "In Python"
     drawing: Drawing | None = None
 
     @property

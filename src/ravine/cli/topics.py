@@ -16,6 +16,7 @@ from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadValue
 
 if TYPE_CHECKING:
+    from ravine.diagnose.symptom import Symptom
     from ravine.optim.methods import Method
     from ravine.regularize.technique import Technique
     from ravine.rules import Rule, Wrapper
@@ -212,12 +213,25 @@ def _schedule_page(kind: Any) -> Page:
     return schedule_page(kind)
 
 
+def _symptoms() -> Mapping[str, Any]:
+    from ravine.diagnose.symptoms import SYMPTOMS
+
+    return SYMPTOMS
+
+
+def _symptom_page(symptom: Symptom) -> Page:
+    from ravine.cli.symptom_page import symptom_page
+
+    return symptom_page(symptom)
+
+
 TOPICS: tuple[Topic, ...] = (
     Topic("optimizer", "Optimizers", _rules, rule_page),
     Topic("wrapper", "Around an optimizer", _wrappers, wrapper_page),
     Topic("method", "Methods of the whole model", _methods, method_page),
     Topic("regularization", "Regularization", _techniques, _technique_page),
     Topic("schedule", "Schedules of the learning rate", _schedules, _schedule_page),
+    Topic("symptom", "Symptoms: this run …", _symptoms, _symptom_page),
     Topic("calculation", "Calculations", _calculations, lambda page: page()),
 )
 """Every kind of thing that can be explained, in the order in which they are asked for a name."""

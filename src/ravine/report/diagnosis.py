@@ -16,12 +16,11 @@ from ravine.report.diagnosis_figures import curve_figures, layer_figures, overla
 from ravine.report.diagnosis_text import cells, explained_by, measures, unit, where
 from ravine.report.document import asset, document
 from ravine.report.figure import Figure
-from ravine.report.html import Html, coded, data, fold, h, join, text
+from ravine.report.html import NOTHING, Html, coded, data, fold, h, join, text
 from ravine.report.numbers import plural, sentence
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 
-_SIGN = {Severity.ERROR: "✕", Severity.WARNING: "!", Severity.NOTE: "i"}
 _OPEN_FIGURES = 4
 
 
@@ -46,9 +45,12 @@ def write_diagnoses(path: Path, histories: Sequence[History], diagnoses: Sequenc
 def page(histories: Sequence[History], diagnoses: Sequence[Diagnosis]) -> str:
     """The whole page as text."""
     names = run_names(histories)
-    panels = _compared_panels(histories, names) if len(histories) > 1 else []
-    for number, (name, history, diagnosis) in enumerate(zip(names, histories, diagnoses, strict=True), start=1):
-        panels += _panels(name, history, diagnosis, "" if len(histories) == 1 else f"run{number}-")
+    if len(histories) == 1:
+        panels = _panels(histories[0], diagnoses[0])
+    else:
+        panels = _compared_panels(histories, names)
+        for number, (name, history, diagnosis) in enumerate(zip(names, histories, diagnoses, strict=True), start=1):
+            panels.append(_run_panel(number, name, history, diagnosis))
     title = names[0] if len(names) == 1 else plural(len(names), "run")
     links = (h("li", h("a", panel.short, href=f"#{panel.id}")) for panel in panels)
     content = h(
@@ -118,23 +120,30 @@ def _comparison(one: Compared) -> Html:
     return table(f"{curve_label(one.name)} of the runs", heads, rows)
 
 
-def _panels(name: str, history: History, diagnosis: Diagnosis, prefix: str) -> list[Panel]:
-    """The panels of one run; with a prefix where there are several runs on the page."""
-    of = f" of {name}" if prefix else ""
-    short = name[:24] if prefix else "Findings"
-    figures = curve_figures(history, diagnosis, prefix)
+def _panels(history: History, diagnosis: Diagnosis) -> list[Panel]:
+    """The panels of the only run on a page."""
     panels = [
-        Panel(f"{prefix}findings", f"Findings{of}", short, _findings(history, diagnosis)),
-        Panel(f"{prefix}curves", f"Curves{of}", f"{name[:16]}: curves" if prefix else "Curves", _curves(figures)),
+        Panel("findings", "Findings", "Findings", _findings(history, diagnosis)),
+        Panel("curves", "Curves", "Curves", _curves(curve_figures(history, diagnosis))),
+        Panel("layers", "Layers", "Layers", _plots(layer_figures(history))),
+        Panel("untold", "What could not be told", "Not told", _untold(diagnosis.abstained)),
+        Panel("log", "How the log was read", "Log", _read(history)),
     ]
-    layers = layer_figures(history, prefix)
-    if layers:
-        panels.append(Panel(f"{prefix}layers", f"Layers{of}", "Layers", _plots(layers)))
-    if diagnosis.abstained:
-        panels.append(Panel(f"{prefix}untold", f"Not told{of}", "Not told", _untold(diagnosis.abstained)))
-    if history.mapping or history.notes:
-        panels.append(Panel(f"{prefix}read", f"How the log{of} was read", "Log", _read(history)))
     return [panel for panel in panels if panel.body]
+
+
+def _run_panel(number: int, name: str, history: History, diagnosis: Diagnosis) -> Panel:
+    """One of several runs, in one panel."""
+    prefix = f"run{number}-"
+    layers, untold, read = _plots(layer_figures(history, prefix)), _untold(diagnosis.abstained), _read(history)
+    body = join(
+        _findings(history, diagnosis),
+        _curves(curve_figures(history, diagnosis, prefix)),
+        fold("Layers", layers) if layers else None,
+        fold("What could not be told", untold) if untold else None,
+        fold("How the log was read", read) if read else None,
+    )
+    return Panel(f"run{number}", name, name[:24], body)
 
 
 def _findings(history: History, diagnosis: Diagnosis) -> Html:
@@ -148,7 +157,7 @@ def _card(number: int, finding: Finding, history: History) -> Html:
     head = h(
         "h3",
         h("span", str(number), cls="sign", aria_hidden="true"),
-        h("span", f"{_SIGN[finding.severity]} {finding.severity.value}", cls="severity"),
+        h("span", finding.severity.value, cls="severity"),
         data(f"this run {finding.symptom.replace('-', ' ')}"),
         h("span", told, cls="where") if told else None,
     )
@@ -166,10 +175,12 @@ def _curves(figures: Sequence[Figure]) -> Html:
 
 
 def _plots(figures: Sequence[Figure]) -> Html:
-    return h("div", *(figure.to_html() for figure in figures), cls="plots") if figures else join()
+    return h("div", *(figure.to_html() for figure in figures), cls="plots") if figures else NOTHING
 
 
 def _untold(abstained: Sequence[Abstained]) -> Html:
+    if not abstained:
+        return NOTHING
     first = (
         h("li", coded(measure), f" – {', '.join(symptoms[:6])}{', …' if len(symptoms) > 6 else ''}")
         for measure, symptoms in measures(abstained)[:4]

@@ -20,6 +20,8 @@ _TRAIN, _VAL = Key("training", "train"), Key("validation", "val", "dash")
 _BESIDE = ("epoch", "seconds", "data_seconds", "batch_size")
 _MOST_OTHERS = 10
 _LANES = ("train", "val", "net", "error", "note", "base", "warning", "accent")
+_LEVELS = ("lowest", "best", "plateau", "floor", "guess", "level", "highest", "last")
+_MOST_LEVELLED = 2  # findings: more would hide the curves
 _LAYERS = {
     "grad_norm": "Gradient norm of each layer",
     "update_norm": "Size of the update of each layer",
@@ -115,12 +117,16 @@ def _figure(
         return None
     x = unit(history)
     values = [y for trace in traces for y in trace["y"] if y is not None]
-    shapes, notes = [], []
+    shapes: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    reach = _reach(history, diagnosis)
     for number, finding in enumerate(diagnosis.findings, start=1):
         if finding.first_step is not None and _concerns(finding, name, curves):
             shapes.append(_shape(finding))
             notes.append(_badge(finding, number))
             traces += _points(finding, number, curves)
+            if number <= _MOST_LEVELLED:
+                traces += [_level(finding, word, level, reach[1]) for word, level in _levels(finding, name, values)]
     title = _title(name)
     marked = (
         f" Findings marked: {', '.join(f.symptom for f in diagnosis.findings if _concerns(f, name, curves))}."
@@ -133,7 +139,7 @@ def _figure(
         alt=f"{title} over {x}s, between {significant(min(values))} and {significant(max(values))}.{marked}",
         traces=traces,
         layout={
-            "xaxis": axis(x, zeroline=False, range=_reach(history, diagnosis)),
+            "xaxis": axis(x, zeroline=False, range=reach),
             "yaxis": _y_axis(name),
             "shapes": shapes,
             "annotations": notes,
@@ -180,6 +186,32 @@ def _badge(finding: Finding, number: int) -> dict[str, Any]:
         "borderpad": 2,
         "bgcolor": color(f"{finding.severity.value}-sunk"),
         "font": {"color": color(finding.severity.value), "size": 12},
+    }
+
+
+def _levels(finding: Finding, name: str, values: Sequence[float]) -> list[tuple[str, float]]:
+    """The levels that a finding speaks of, where they lie on this figure: that of the first curve it needs."""
+    needs = SYMPTOMS[finding.symptom].needs if finding.symptom in SYMPTOMS else ()
+    first = next((need.partition("_")[2] for need in needs if need.startswith(("train_", "val_"))), "loss")
+    if first != name:
+        return []
+    told = [(word, finding.details.get(word)) for word in _LEVELS]
+    low, high = min(values), max(values)
+    return [(word, float(level)) for word, level in told if isinstance(level, int | float) and low <= level <= high]
+
+
+def _level(finding: Finding, word: str, level: float, end: float) -> dict[str, Any]:
+    """A thin line at a level, from where the finding begins to the right, with its name."""
+    return {
+        "type": "scatter",
+        "mode": "lines+text",
+        "x": [finding.first_step, end],
+        "y": [level, level],
+        "text": [f"{word} {significant(level)}", ""],
+        "textposition": "top right",
+        "textfont": {"color": color(finding.severity.value), "size": 11},
+        "line": {"width": 1, "dash": "dot", "color": color(finding.severity.value)},
+        "hoverinfo": "skip",
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from ravine.diagnose.doctor import Diagnosis
 from ravine.diagnose.symptom import Abstained
 from ravine.records.finding import Finding
-from ravine.records.history import History
+from ravine.records.history import History, Mapped
 from ravine.report.diagnosis_compare import Compared, Entry, compared, curve_label, run_names
 from ravine.report.numbers import count, gain_text, measure, percent, plural
 
@@ -50,15 +50,14 @@ def unit(history: History) -> str:
 
 
 def verdict_sentence(diagnosis: Diagnosis) -> str:
-    """The verdict in a sentence, with what to change first where there is something."""
+    """The verdict in a sentence."""
     if diagnosis.verdict == "cannot-tell":
         return "cannot tell: there are too few values to judge by."
     if diagnosis.verdict == "healthy":
-        unsure = len(diagnosis.abstained)
-        rest = f" {plural(unsure, 'symptom')} cannot be told from this log." if unsure else ""
-        return f"healthy: nothing was found.{rest}"
-    first = diagnosis.findings[0]
-    return f"{first.symptom}. {first.advice}"
+        return "healthy: nothing was found."
+    others = len(diagnosis.findings) - 1
+    more = f", and {plural(others, 'more finding')}" if others else ""
+    return f"this run {diagnosis.findings[0].symptom}{more}."
 
 
 def where(finding: Finding, history: History) -> str:
@@ -85,6 +84,8 @@ def measures(abstained: Sequence[Abstained]) -> list[tuple[str, list[str]]]:
 
 def _lines(history: History, diagnosis: Diagnosis, name: str, *, every: bool, width: int) -> Iterator[str]:
     yield from _wrapped(f"{name}: {verdict_sentence(diagnosis)}", width)
+    if diagnosis.findings:
+        yield from _wrapped(f"Change first: {diagnosis.findings[0].advice}", width)
     for number, finding in enumerate(diagnosis.findings, start=1):
         yield ""
         told = where(finding, history)
@@ -97,7 +98,7 @@ def _lines(history: History, diagnosis: Diagnosis, name: str, *, every: bool, wi
         effects = explained_by(finding)
         if effects:
             yield from _wrapped(f"It explains that this run {_and(effects)}.", width, "   ")
-    if diagnosis.abstained and (every or diagnosis.verdict != "healthy" or len(diagnosis.abstained) > 0):
+    if diagnosis.abstained:
         yield ""
         yield from _untold(diagnosis.abstained, every=every, width=width)
     if history.mapping or history.notes:
@@ -123,7 +124,7 @@ def _untold(abstained: Sequence[Abstained], *, every: bool, width: int) -> Itera
 def _how_read(history: History, *, every: bool, width: int) -> Iterator[str]:
     curves = [one for one in history.mapping if one.ours]
     shown = curves if every else curves[:_MOST_MAPPED]
-    told = [f"{one.theirs} → {one.ours}" + (f" ({one.how})" if one.how else "") for one in shown]
+    told = [_mapped(one) for one in shown]
     left = len(curves) - len(shown)
     told += [f"and {left} more (--all)"] if left else []
     if told:
@@ -135,6 +136,11 @@ def _how_read(history: History, *, every: bool, width: int) -> Iterator[str]:
         yield from _wrapped(f"Counted by: {', '.join(steps)}.", width)
     for note in history.notes:
         yield from _wrapped(note, width)
+
+
+def _mapped(one: Mapped) -> str:
+    named = one.theirs if one.theirs == one.ours else f"{one.theirs} → {one.ours}"
+    return f"{named} ({one.how})" if one.how else named
 
 
 def comparison_lines(curves: Sequence[Compared]) -> Iterator[str]:

@@ -266,7 +266,7 @@ def _add_means(columns: dict[str, dict[str, Points]], placed: list[_Placed], *, 
         else:
             with np.errstate(over="ignore", invalid="ignore"):
                 values = np.add.reduceat(one.values[: stops[-1]], starts) / (stops - starts)
-            one.how.append("and its means between evaluations" if evaluated else "and its means over epochs")
+            one.how.append("also averaged between evaluations" if evaluated else "also averaged over epochs")
         columns["epoch"][one.name] = (ends, values)
 
 
