@@ -35,7 +35,7 @@ def checked_care(samples: int | None, tolerance: float, seed: int) -> Care:
 @contextmanager
 def threads_for(problem: Problem) -> Iterator[None]:
     """One thread where an evaluation is so short that sharing it out costs more than it saves."""
-    before = torch.get_num_threads()
+    before = problem.most_threads = torch.get_num_threads()
     torch.set_num_threads(1)
     if min(problem.seconds() for _ in range(3)) > _SHORT:
         torch.set_num_threads(before)

@@ -18,6 +18,7 @@ from ravine.optim.gradcheck.casts import Casts
 from ravine.optim.gradcheck.draws import Draws
 from ravine.optim.gradcheck.kept import Kept
 from ravine.optim.gradcheck.places import place_in
+from ravine.optim.gradcheck.unrolled import Unrolled
 
 _FIRST_LANES, _MOST_LANES = 16, 512
 _WORTH_STACKING = 24  # below so many points, finding out whether they can be had at once costs more than it saves
@@ -38,6 +39,7 @@ class _Way:
     lanes: int = _FIRST_LANES
     best: float = float("inf")  # seconds a point
     works: bool = True
+    rates: dict[int, float] = field(default_factory=dict)  # seconds a point, by number of threads
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,7 @@ class Problem:
         self._kept = Kept(module)
         self._ways: dict[str, _Way] = {}
         self._grad_mode = False
+        self.most_threads = 1
         self.base = float("nan")
         self.jitter = 0.0
 
@@ -249,9 +252,13 @@ class Problem:
         lanes[torch.arange(1, len(at) + 1), at] += by.to(row.device)
         leaf = self.leaves[name]
         shape = (*leaf.shape, 2) if leaf.is_complex() else leaf.shape
+        usual = torch.get_num_threads()
+        threads = self._threads(way, usual)
+        torch.set_num_threads(threads)
         begun = time.perf_counter()
         values = self._vectorized(name, lanes.view(-1, *shape))
         taken = (time.perf_counter() - begun) / len(lanes)
+        torch.set_num_threads(usual)
         if values is None or not abs(float(values[0]) - self.base) <= max(_SAME * abs(self.base), 4 * self.jitter):
             way.works = False
             return None
@@ -261,7 +268,16 @@ class Problem:
         elif taken < 0.9 * way.best:
             way.best = taken
             way.lanes = min(2 * way.lanes, _MOST_LANES)
+        else:
+            way.rates[threads] = taken
         return values[1:]
+
+    def _threads(self, way: _Way, usual: int) -> int:
+        """How many threads the next points get: once enough are taken together, whichever number was faster."""
+        untried = [number for number in (usual, self.most_threads) if number not in way.rates]
+        if untried:
+            return usual if usual in untried else untried[0]
+        return min(way.rates, key=way.rates.__getitem__)
 
     def _vectorized(self, name: str, lanes: Tensor) -> Tensor | None:
         """The number at each of `lanes`, or None where the call cannot be vectorized."""
@@ -272,7 +288,7 @@ class Problem:
                 buffers = {key: b.repeat(len(lanes), *[1] * b.ndim) for key, b in buffers.items()}
             self.draws.rewind()
             try:
-                with torch.no_grad():
+                with torch.no_grad(), Unrolled():
                     over = vmap(
                         lambda leaf, held: self._number({name: leaf}, held),
                         in_dims=(0, 0 if each else None),
