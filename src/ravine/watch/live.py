@@ -6,6 +6,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from ravine.diagnose.doctor import diagnose
+from ravine.records.finding import Severity
 from ravine.records.history import History
 from ravine.watch.clock import Clock
 from ravine.watch.verdict import live_line
@@ -16,6 +17,9 @@ _GROWTH = 1.3
 
 class Live:
     """Looks at steps 50, 100, 150 … and later after a third more steps, if time allows.
+
+    Told is what is an error, and a warning that the next look confirms; notes wait for the verdict, and the doctor is
+    told that the training still runs, so that nothing is said of how it ends.
 
     Args:
         history: Gives what was seen so far.
@@ -42,6 +46,7 @@ class Live:
         self._spent = 0.0
         self._last = 0.0
         self._told: set[str] = set()
+        self._before: set[str] = set()
         self._broken = False
 
     def after_step(self, step: int) -> None:
@@ -54,7 +59,9 @@ class Live:
         self._next = max(step + _FIRST, int(step * _GROWTH))
         began = perf_counter()
         try:
-            found = diagnose(self._history()).findings
+            history = self._history()
+            history.rows.append({"kind": "about", "step": step, "running": True})
+            found = diagnose(history).findings
         except Exception as error:
             self._broken = True
             self._say(f"no more findings while this runs, the doctor failed: {type(error).__name__}: {error}")
@@ -62,6 +69,10 @@ class Live:
         self._last = perf_counter() - began
         self._spent += self._last
         for finding in found:
-            if finding.symptom not in self._told:
+            sure = finding.severity is Severity.ERROR or (
+                finding.severity is Severity.WARNING and finding.symptom in self._before
+            )
+            if sure and finding.symptom not in self._told:
                 self._told.add(finding.symptom)
                 self._say(live_line(finding, step))
+        self._before = {finding.symptom for finding in found}

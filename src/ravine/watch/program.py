@@ -42,7 +42,7 @@ def run_program(target: str, args: Sequence[str], *, module: bool) -> None:
     sys.excepthook = sys.__excepthook__
     sys.argv = ["-m" if module else target, *args]
     main = sys.modules["__main__"] = ModuleType("__main__")
-    main.__dict__["__builtins__"] = builtins
+    main.__dict__.update(__builtins__=builtins, __annotations__={})
     try:
         if module:
             _first_on_path(os.getcwd())
@@ -83,7 +83,7 @@ def before_hard_exit(do: Callable[[], None]) -> Iterator[None]:
 
 def _run_file(path: str, main: ModuleType) -> None:
     main.__dict__.update(
-        __file__=path, __cached__=None, __annotations__={}, __loader__=SourceFileLoader("__main__", path)
+        __file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path)
     )
     source = Path(path).read_bytes()
     exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 (the program itself)
