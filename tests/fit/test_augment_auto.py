@@ -94,7 +94,7 @@ def test_time_is_bounded_and_who_learned_too_little_says_so():
 
 def test_a_verdict_counts_its_error():
     assert Invariance("flip", 0.03, 0.01).kept
-    assert not Invariance("flip", 0.03, 0.04).kept
+    assert not Invariance("flip", 0.03, 0.06).kept
     assert not Invariance("flip", float("nan"), 0.01).kept
     assert Measured((Invariance("flip", 0.9, 0.1),), 1.0, 5, 10).choice == "light"
 
