@@ -19,11 +19,15 @@ class BestKeeper:
     Args:
         higher_is_better: Direction of the metric.
         patience: Epochs without gain before `spent`; None never stops.
+        min_delta: Smallest change that renews patience; what is kept does not ask for it. One in the
+            metric's own unit cannot be asked of the loss, which then renews nothing.
+        relative: `min_delta` is a share of the value to better, of the loss too.
 
     Attributes:
         best: The metric of the epoch that is kept.
         best_epoch: That epoch, from 1.
         best_loss: Its loss, where one was given.
+        best_of: Which weights it had: "average", "raw", or "" where there was no choice.
         epochs_since: Epochs since anything was gained.
 
     Source: Prechelt 1998, "Early Stopping - But When?"; Breiman et al. 1984, "Classification and
@@ -32,12 +36,16 @@ class BestKeeper:
 
     higher_is_better: bool
     patience: int | None = None
+    min_delta: float = 0.0
+    relative: bool = False
     best: float | None = None
     best_loss: float | None = None
     best_epoch: int = 0
+    best_of: str = ""
     epochs_since: int = 0
     top: float | None = None  # the best value of all, lucky or not
-    lowest_loss: float = math.inf
+    lowest_loss: float = math.inf  # of all that renewed patience
+    renewed: float | None = None  # the value that last renewed patience
 
     def look(self, value: float, epoch: int, loss: float | None = None, noise: float = 0.0) -> bool:
         """Take in an epoch; True when it is the one to keep. NaN never is.
@@ -51,10 +59,7 @@ class BestKeeper:
         gained = not math.isnan(value) and (self.top is None or self._better(value, self.top))
         if gained:
             self.top = value
-        lower = loss is not None and loss < self.lowest_loss
-        if lower and loss is not None:
-            self.lowest_loss = loss
-        self.epochs_since = 0 if gained or lower else self.epochs_since + 1
+        self.epochs_since = 0 if self._renews(value, loss) else self.epochs_since + 1
         if not self._is_kept(value, loss, noise, gained=gained):
             return False
         self.best, self.best_loss, self.best_epoch = value, loss, epoch
@@ -71,16 +76,36 @@ class BestKeeper:
             "best": self.best,
             "best_loss": self.best_loss,
             "best_epoch": self.best_epoch,
+            "best_of": self.best_of,
             "epochs_since": self.epochs_since,
             "top": self.top,
             "lowest_loss": self.lowest_loss if math.isfinite(self.lowest_loss) else None,
+            "renewed": self.renewed,
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off."""
         self.best, self.best_loss, self.best_epoch = state["best"], state["best_loss"], state["best_epoch"]
-        self.epochs_since, self.top = state["epochs_since"], state["top"]
+        self.epochs_since, self.top, self.renewed = state["epochs_since"], state["top"], state["renewed"]
+        self.best_of = state["best_of"]
         self.lowest_loss = math.inf if state["lowest_loss"] is None else state["lowest_loss"]
+
+    def _renews(self, value: float, loss: float | None) -> bool:
+        least = self._least(self.renewed)
+        better = not math.isnan(value) and (self.renewed is None or self._better(value, self.renewed, by=least))
+        if better:
+            self.renewed = value
+        comparable = self.min_delta == 0 or self.relative
+        lower = comparable and loss is not None and loss < self.lowest_loss - self._least(self.lowest_loss)
+        if lower and loss is not None:
+            self.lowest_loss = loss
+        return better or lower
+
+    def _least(self, reference: float | None) -> float:
+        if not self.relative:
+            return self.min_delta
+        known = reference is not None and math.isfinite(reference)
+        return self.min_delta * abs(reference) if known and reference is not None else 0.0
 
     def _is_kept(self, value: float, loss: float | None, noise: float, *, gained: bool) -> bool:
         if self.best is None or loss is None or self.best_loss is None:
