@@ -33,6 +33,7 @@ PLACES: Mapping[str, str] = {
     "minutes": "train.minutes",
     "batch_size": "train.batch_size",
     "augment": "train.augment",
+    "ensemble": "ensemble.members",
     "plan": "machine.plan",
     "accelerator": "machine.accelerator",
     "devices": "machine.devices",

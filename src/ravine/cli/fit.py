@@ -27,6 +27,8 @@ EXAMPLES = """[bold]Examples[/bold]
 
   ravine fit pictures/ --regularize mixup=0.2,stochastic_depth=0.1
 
+  ravine fit digits --ensemble seeds:5
+
   ravine fit digits --recipe runs/digits-20260101-120000/recipe.toml --seed 1"""
 
 
@@ -135,6 +137,16 @@ def fit(
             metavar="NAME",
         ),
     ] = None,
+    ensemble: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            "--ensemble",
+            metavar="KIND:NUMBER",
+            text="Several members, their answers averaged: seeds:5 (trainings), snapshots:5 (cycles of one training), "
+            "checkpoints:5 (its epochs).",
+        ),
+    ] = None,
     seed: Annotated[
         str | None, _option(TRAINING, "--seed", text="Of split, weights and order. Default: 0.", metavar="NUMBER")
     ] = None,
@@ -203,6 +215,7 @@ def fit(
         "schedule": schedule,
         "batch_size": batch_size,
         "augment": augment,
+        "ensemble": ensemble,
         "seed": seed,
         "plan": plan,
         "accelerator": accelerator,

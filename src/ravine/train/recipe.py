@@ -15,6 +15,7 @@ from ravine.regularize.augment import PRESETS
 from ravine.regularize.augment.named import NAMED
 from ravine.regularize.chosen import faults_of
 from ravine.schedules import Guided, Plateau, parse
+from ravine.train.members import Members
 from ravine.train.older_keys import silenced
 
 Auto = Literal["auto"]
@@ -61,6 +62,10 @@ class ModelChoices(Choices):
     depth: int | Auto = Field("auto", description="layers or blocks")
     dropout: Annotated[float, Field(ge=0, lt=1)] | Auto = "auto"
     activation: str = "relu"
+    norm: str = Field(
+        "auto", description="batch, layer, group, instance, rms, weight, ghost or decorrelated, for all of it"
+    )
+    initialization: str = Field("auto", description="by activation; or kaiming, xavier, lecun, orthogonal, …, lsuv")
 
 
 class TrainChoices(Choices):
@@ -129,6 +134,28 @@ class TrainChoices(Choices):
         return value
 
 
+class EnsembleChoices(Choices):
+    """Several members in place of one network."""
+
+    members: str = Field("none", description="none, seeds:5 (trainings), snapshots:5 (cycles of one), checkpoints:5")
+    combine: Literal["probabilities", "logits"] = Field(
+        "probabilities", description="what is averaged; numbers as such"
+    )
+    weights: Literal["equal", "greedy"] = Field("equal", description="greedy: chosen on the validation rows")
+    which: Literal["best", "last"] = Field("best", description="epochs that checkpoints take")
+    stacked: Literal["auto", "never"] = Field("auto", description="seeds as one stacked model, where that is faster")
+
+    @field_validator("members")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return value if value == "none" else str(Members.parse(value))
+
+    @property
+    def asked(self) -> Members | None:
+        """The members, None for a single network."""
+        return None if self.members == "none" else Members.parse(self.members)
+
+
 class MachineChoices(Choices):
     """Where and how it runs."""
 
@@ -158,8 +185,15 @@ class Recipe(Choices):
     regularize: dict[str, Any] = Field(
         {}, description="techniques of `ravine explain` by name: `dropconnect = 0.2`, a table of settings, or true"
     )
+    ensemble: EnsembleChoices = EnsembleChoices()
     machine: MachineChoices = MachineChoices()
     keep: KeepChoices = KeepChoices()
+
+    @field_validator("ensemble", mode="before")
+    @classmethod
+    def _members(cls, value: Any) -> Any:
+        """`ensemble = "seeds:5"` says the members alone."""
+        return {"members": value} if isinstance(value, str) else value
 
     @classmethod
     def of(cls, value: dict[str, Any], owner: str = "recipe") -> Recipe:
