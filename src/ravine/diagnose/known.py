@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ravine.diagnose.curve import Curve, curve
+from ravine.diagnose.noise import median
 from ravine.records.history import History
 
 # By parts of the name; the first that matches decides.
@@ -18,6 +19,7 @@ HIGHER_IS_BETTER = (
     "accuracy", "acc", "f1", "auc", "auroc", "r2", "precision", "recall", "iou", "dice", "map", "bleu", "kappa", "mcc",
     "rouge", "psnr", "ssim", "score", "top1", "top5",
 )  # fmt: skip
+ABOUT = 0.03  # of a loss, within which it is that of a guess
 ACCURACY = ("accuracy", "acc", "top1")
 
 
@@ -109,6 +111,19 @@ def guess_accuracy(history: History) -> float | None:
         return max(counts) / sum(counts)
     count = classes(history)
     return 1 / count if count is not None else None
+
+
+def guess_by_accuracy(history: History, at: float) -> float | None:
+    """The loss ln C, where C is not said, but an accuracy of 1/C throughout and a loss of about ln C both betray it."""
+    if classes(history) is not None or not at > 0:
+        return None
+    for part in ("train", "val"):
+        found = accuracy(history, part)
+        typical = median(found.values) if found is not None else 0.0
+        for count in range(2, 1001) if typical > 0 else ():
+            if abs(math.log(count) - at) < ABOUT * at and abs(typical * count - 1) < 0.25:
+                return math.log(count)
+    return None
 
 
 def label_counts(history: History, part: str = "train") -> list[float]:

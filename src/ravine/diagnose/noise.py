@@ -77,6 +77,8 @@ def level(values: Sequence[float]) -> Estimate:
         return Estimate(0.0, math.inf)
     places = range(count)
     slope, mean = line(places, values)
+    if count < 4:  # a line would leave nothing of them
+        slope = 0.0
     rest = [v - mean - slope * (p - 0.5 * (count - 1)) for p, v in zip(places, values, strict=True)]
     return Estimate(mean, _error_of_mean(rest, jitter(values)))
 
@@ -106,7 +108,7 @@ def _error_of_mean(rest: Sequence[float], least: float) -> float:
         return deviation / math.sqrt(count)
     together = sum(a * b for a, b in pairwise(rest)) / squares
     # Fitting a line makes residuals agree less than the noise did, by about 2/n for each of its two numbers.
-    together = min(max(together + 4.0 / count, 0.0), MOST_CORRELATED)
+    together = min(max(together + min(4.0 / count, 0.35), 0.0), MOST_CORRELATED)
     swelled = math.sqrt((1 + together) / (1 - together))
     few = math.sqrt((count - 1) / max(count - 3, 1))
     return deviation / math.sqrt(count) * swelled * few

@@ -36,6 +36,11 @@ def last(curve: Curve, width: int | None = None) -> Stretch:
     return stretch(curve, max(0, len(curve) - width), len(curve))
 
 
+def narrow(curve: Curve) -> int:
+    """Points in the stretch around a minimum: fewer, since what falls before and rises after would blur it."""
+    return max(2, len(curve) // 12)
+
+
 def lowest(curve: Curve, width: int | None = None, sign: float = 1.0) -> Stretch:
     """The stretch with the lowest mean; with sign −1, with the highest. Of equals, the earliest."""
     width = width or width_of(curve)
@@ -59,6 +64,13 @@ def pace(curve: Curve) -> Estimate:
     span = curve.steps[-1] - curve.steps[0]
     found = slope(curve.steps, curve.values)
     return Estimate(found.value * span, found.error * span)
+
+
+def change(curve: Curve) -> Estimate:
+    """Change over the whole of the curve, bent as it may be: from the levels of its first and last third."""
+    third = max(1, len(curve) // 3)
+    found = level(curve.values[-third:]) - level(curve.values[:third])
+    return Estimate(1.5 * found.value, 1.5 * found.error)
 
 
 def start(curve: Curve) -> float:

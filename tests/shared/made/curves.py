@@ -338,7 +338,7 @@ def _spiked(seed: int, strength: int, view: View) -> Rows:
     trace = simulate(setting, seed)
     place = np.arange(len(trace.loss)) / len(trace.loss)
     height, length = (3.0, 10.0, 100.0)[strength], (0.02, 0.03, 0.05)[strength]
-    spike = height * chance(setting) * np.where(place > 0.002, np.exp(-place / length), 0.0)
+    spike = height * chance(setting) * np.clip((place - 0.005) / 0.01, 0, 1) * np.exp(-place / length)
     trace.loss[:] = trace.loss + spike
     return rows(trace, view)
 
@@ -498,7 +498,9 @@ FAULTS: dict[str, Fault] = {
         _with(lr=(1.9, 1.96, 1.985), noise=(3.0, 4.0, 5.0), schedule=(drops(0.8, factor=0.03),) * 3),
         ("bounces", "decays-too-late"),
     ),
-    "crawls": Fault(_with(lr=(0.005, 0.001, 0.0001), noise=(0.3,) * 3, spread=(0.2,) * 3), ("crawls",)),
+    "crawls": Fault(
+        _with(lr=(0.005, 0.001, 0.0001), noise=(0.3,) * 3, spread=(0.2,) * 3), ("crawls", "stalls", "stops-too-early")
+    ),
     "decays-too-early": Fault(
         _with(schedule=(drops(0.08, factor=0.02), drops(0.05, factor=0.01), drops(0.03, factor=0.005))),
         ("decays-too-early",),
@@ -527,9 +529,11 @@ FAULTS: dict[str, Fault] = {
     "underfits": Fault(_with(learnable=(0.35, 0.25, 0.15), gap=(0.0,) * 3), ("underfits",), curves_tell=False),
     "over-regularizes": Fault(_decayed_by_weight, ("over-regularizes",), curves_tell=False),
     "memorizes": Fault(_with(overfit=(0.7, 1.2, 2.5), gap=(0.6, 0.8, 1.0)), ("memorizes", "overfits")),
-    "stops-too-early": Fault(_cut_short, ("stops-too-early",)),
-    "runs-too-long": Fault(_with(overfit=(0.12, 0.2, 0.3), epochs=(100,) * 3), ("runs-too-long", "overfits")),
-    "batch-too-large": Fault(_whole_set, ("batch-too-large",), curves_tell=False),
+    "stops-too-early": Fault(_cut_short, ("stops-too-early", "batch-too-large")),
+    "runs-too-long": Fault(
+        _with(overfit=(0.25, 0.5, 1.0), epochs=(100,) * 3), ("runs-too-long", "overfits", "memorizes")
+    ),
+    "batch-too-large": Fault(_whole_set, ("batch-too-large", "stops-too-early")),
     "selects-on-test": Fault(_chosen_on_test, ("selects-on-test",)),
 }
 

@@ -157,8 +157,9 @@ def rows(trace: Trace, view: View = FULL) -> list[dict[str, Any]]:
     if view.about:
         written.append(about(setting))
     if view.density in ("step", "both"):
-        for end in range(view.every, epochs * per_epoch + 1, view.every):
-            row = {"kind": "step", "step": end, "train_loss": float(trace.loss[end - view.every : end].mean())}
+        ends = sorted({1, *range(view.every, epochs * per_epoch + 1, view.every)})
+        for begin, end in zip([0, *ends], ends, strict=False):
+            row = {"kind": "step", "step": end, "train_loss": float(trace.loss[begin:end].mean())}
             if view.lr:
                 row |= {"lr": float(trace.rate[end - 1]), "grad_norm": float(trace.norm[end - 1])}
             written.append(row)

@@ -16,6 +16,7 @@ from ravine.records.history import History
 FEWEST_POINTS = 8
 FEWEST_ROWS = 20  # of single steps in a point, so that the noise of batches has gone
 RELATIVE = 0.2  # standard deviation between epochs, as a share of the loss itself
+MIDDLE = (0.35, 0.78)  # of the run, where the rate is not known
 OF_THE_FALL = 0.02  # and of all that was learned: a loss near zero may jump by much of itself
 
 
@@ -82,6 +83,8 @@ def _late_and_high(train: Curve, known: Rates | None) -> Curve:
     if len(train) == 0:
         return train
     first, end = train.steps[0], train.steps[-1]
+    if known is None:  # a schedule would end low, so that the middle is the last part that can be judged
+        return train.between(first + MIDDLE[0] * (end - first), first + MIDDLE[1] * (end - first))
     if known is not None:
         low = known.low_from(0.5)
         end = low - 1 if low is not None else end

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ravine.diagnose.curve import Curve, curve, outline
-from ravine.diagnose.known import supervised
+from ravine.diagnose.known import guess_loss, supervised
 from ravine.diagnose.noise import jitter, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
@@ -14,6 +14,7 @@ from ravine.records.history import History
 FEWEST_POINTS = 6
 BEYOND_NOISE = 5.0  # standard errors of the rise
 LOST = 0.5  # of what had been learned
+EXPLODED = 10.0  # times the first loss, and that of a guess
 GROSS = 30.0  # times what had been learned: a rise that no loss of an adversary or a policy makes
 
 
@@ -35,6 +36,9 @@ def diverges(history: History) -> Finding | Abstained | None:
     train = outline(history, "train_loss")
     if len(train) < FEWEST_POINTS:
         return None
+    exploded = _exploded(history, curve(history, "train_loss"))
+    if exploded is not None:
+        return exploded
     end = last(train, max(2, len(train) // 6))
     before = train.between(train.steps[0], train.steps[end.begin - 1])
     low = lowest(before, min(len(before), max(2, len(train) // 6)))
@@ -60,6 +64,22 @@ def diverges(history: History) -> Finding | Abstained | None:
         left,
         surety(rise.z / BEYOND_NOISE),
         {"lowest": low.level.value, "last": end.level.value, "error": rise.error},
+    )
+
+
+def _exploded(history: History, train: Curve) -> Finding | None:
+    """A rise so large that no noise explains it, and that drowns everything before it."""
+    first = max(abs(train.values[0]), guess_loss(history) or 0.0)
+    tail = train.values[-max(2, len(train) // 6) :]
+    if train.kind == "" or first <= 0 or min(tail) < EXPLODED * first or not supervised(history):
+        return None
+    below = [step for step, value in train.points() if value <= 2 * first]
+    return _finding(
+        history,
+        f"The training loss rose from {train.values[0]:.4g} to {train.values[-1]:.3g} and stays there.",
+        below[-1] if below else train.steps[0],
+        0.97,
+        {"lowest": min(train.values), "last": train.values[-1]},
     )
 
 
@@ -101,8 +121,11 @@ DIVERGES = Symptom(
     look=diverges,
     needs=("train_loss",),
     measure="write the training loss",
-    causes=("ascends", "explodes", "accumulates-gradients"),
+    causes=(
+        "ascends", "accumulates-gradients", "sums-instead-of-means", "is-unscaled", "has-unscaled-targets",
+        "starts-too-large", "uses-wrong-loss",
+    ),
     tier=Tier.CURVES,
     severity=Severity.ERROR,
     advice="Lower the learning rate, three to ten times.",
-)
+)  # fmt: skip

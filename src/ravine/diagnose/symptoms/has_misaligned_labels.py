@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ravine.diagnose.curve import outline
-from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_loss, val_rows
+from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_by_accuracy, guess_loss, val_rows
 from ravine.diagnose.noise import surety
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
 from ravine.diagnose.trend import last, lowest, start
@@ -35,6 +35,7 @@ def has_misaligned_labels(history: History) -> Finding | Abstained | None:
     if len(train) < FEWEST_POINTS or len(val) < FEWEST_POINTS or not ended(history):
         return None
     end, best = last(train), lowest(val)
+    guess = guess or guess_by_accuracy(history, val.values[0])
     if guess is None:
         never = start(val) - best.level.value < BETTER * abs(start(val))
         if never and start(train) - end.level.value > 0.2 * abs(start(train)):

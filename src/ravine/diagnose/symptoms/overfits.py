@@ -8,7 +8,7 @@ from ravine.diagnose.curve import Curve, outline
 from ravine.diagnose.known import Metric, metric, val_rows
 from ravine.diagnose.noise import Estimate, level, surety
 from ravine.diagnose.symptom import Symptom, Tier
-from ravine.diagnose.trend import last, lowest, start
+from ravine.diagnose.trend import last, lowest, narrow, start
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
@@ -16,14 +16,14 @@ FEWEST_EPOCHS = 8
 BEYOND_NOISE = 5.0  # the rise in standard errors; the lowest of many stretches is lower than its mean, hence the margin
 LEAST_RISE = 0.12  # of the lowest validation loss: less is not worth a word
 LEAST_RISE_ALONE = 0.2  # where the metric has become no worse
-GAP = 0.04  # of a metric between training and validation, below which nothing is lost
+GAP = 0.06  # of a metric between training and validation, below which nothing is lost
 
 
 def overfits(history: History) -> Finding | None:
     """A validation loss that has left its minimum for good while the training loss went on falling.
 
-    What it sees: the mean validation loss of the last fifth of the epochs against the lowest stretch
-        of the same length, in standard errors under correlated noise and the size of the validation set; the
+    What it sees: the mean validation loss of the last fifth of the epochs against the lowest
+        twelfth, in standard errors under correlated noise and the size of the validation set; the
         training loss over the same span; and the validation metric, which must not have bettered.
     Why it matters: what is learned after the minimum is the training set, not the task.
     Not to be mistaken for: a validation loss that rises while validation accuracy still rises
@@ -36,7 +36,7 @@ def overfits(history: History) -> Finding | None:
     train, val = outline(history, "train_loss"), outline(history, "val_loss")
     if len(val) < FEWEST_EPOCHS or len(train) < FEWEST_EPOCHS or train.broke_at or val.broke_at:
         return None
-    low, end = lowest(val), last(val)
+    low, end = lowest(val, narrow(val)), last(val)
     rows = val_rows(history)
     drawn = 0.3 * abs(end.level.value) / math.sqrt(rows) if rows else 0.0
     rise = Estimate((end.level - low.level).value, math.hypot((end.level - low.level).error, drawn))

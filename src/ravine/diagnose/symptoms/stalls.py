@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from ravine.diagnose.curve import Curve, outline
-from ravine.diagnose.known import accuracy, classes, guess_loss, supervised
-from ravine.diagnose.noise import surety
+from ravine.diagnose.known import guess_by_accuracy, guess_loss, supervised
+from ravine.diagnose.noise import Estimate, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
-from ravine.diagnose.trend import last, pace
+from ravine.diagnose.trend import fifths
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
@@ -36,45 +34,33 @@ def stalls(history: History) -> Finding | Abstained | None:
         train = train.between(known.warm_from, train.steps[-1])
     if len(train) < FEWEST_POINTS or not supervised(history) or train.steps[-1] < FEWEST_STEPS:
         return None
-    end, change = last(train), pace(train)
-    moved = max(abs(change.value), max(train.values[: len(train) // 2]) - min(train.values[len(train) // 2 :]))
-    if abs(change.value) > FELL * abs(end.level.value) and abs(change.z) > 2:
-        return None
-    guess = guess_loss(history) or _guess_by_accuracy(history, end.level.value)
+    levels = fifths(train)
+    begin, end = levels[0], levels[4]
+    change = end - begin
+    guess = guess_loss(history) or guess_by_accuracy(history, end.value)
     if guess is None:
-        return _unknown(train, moved)
-    if abs(end.level.value - guess) > NEAR * guess + 2 * end.level.error:
+        return _unknown(train, change)
+    moved = abs(change.value) > FELL * guess and abs(change.z) > 2
+    unsure = max(begin.error, end.error) > NEAR * guess
+    if moved or unsure or max(abs(end.value - guess), abs(begin.value - guess) / 3) > NEAR * guess + 2 * end.error:
         return None
     return Finding(
         symptom=STALLS.name,
         severity=STALLS.severity,
         evidence=(
-            f"The training loss is {end.level.value:.4g} ± {2 * end.level.error:.1g} at the end, that of a guess is "
+            f"The training loss is {end.value:.4g} ± {2 * end.error:.1g} at the end, that of a guess is "
             f"{guess:.4g}, and over {train.steps[-1]} steps it changed by {change.value:.1g} ± {2 * change.error:.1g}."
         ),
         advice=STALLS.advice,
         confidence=surety(FELL * guess / max(abs(change.value), 1e-12)) * (0.95 if guess_loss(history) else 0.8),
         first_step=train.steps[0],
-        details={"level": end.level.value, "guess": guess, "change": change.value},
+        details={"level": end.value, "guess": guess, "change": change.value},
     )
 
 
-def _guess_by_accuracy(history: History, at: float) -> float | None:
-    """Ln C, where both an accuracy of 1/C and the loss itself say how many classes there are."""
-    for part in ("train", "val"):
-        found = accuracy(history, part)
-        if found is None or len(found) < 3 or classes(history) is not None:
-            continue
-        typical = sum(found.values) / len(found)
-        for count in range(2, 1001) if typical > 0 else ():
-            if abs(math.log(count) - at) < NEAR * at and abs(typical * count - 1) < 0.25:
-                return math.log(count)
-    return None
-
-
-def _unknown(train: Curve, moved: float) -> Abstained | None:
+def _unknown(train: Curve, change: Estimate) -> Abstained | None:
     """Flat from the first step to the last, at a level of which nothing is known."""
-    if moved > FELL * abs(train.values[0]):
+    if abs(change.value) > FELL * abs(train.values[0]):
         return None
     return Abstained(
         symptom=STALLS.name,

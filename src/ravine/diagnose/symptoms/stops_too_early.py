@@ -4,24 +4,28 @@ from __future__ import annotations
 
 from ravine.diagnose.curve import Curve, outline
 from ravine.diagnose.known import ended, supervised
-from ravine.diagnose.noise import Estimate, surety
+from ravine.diagnose.noise import Estimate, level, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Symptom, Tier
-from ravine.diagnose.trend import fifths, start
+from ravine.diagnose.trend import fifths, pace, start
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
 FEWEST_POINTS = 8
 SHARE = 0.06  # of the whole fall, in the last fifth of the run: an exponential then has as much again before it
-SHARE_UNKNOWN = 0.08  # where the schedule is not known
+SHARE_VALIDATED = 0.04  # where the validation loss falls as well
+OF_THE_LEVEL = 0.08  # of the loss itself, in a fifth of the run
+UNKNOWN = 1.3  # times these where the schedule is not known
 BEYOND_NOISE = 3.0
+BEYOND_NOISE_TOO = 1.5
 
 
 def stops_too_early(history: History) -> Finding | None:
     """Training and validation loss that both still fall, at a pace worth more steps.
 
-    What it sees: the share of the whole fall that came in the last fifth of the run, with its interval, for both
-        losses; the pace must not have picked up at the end, as it does when a schedule lets the loss down.
+    What it sees: the share of the whole fall that a fifth of the run brings at its end, with its interval, for both
+        losses, and as a share of what is left; where the schedule is not known the pace must not have picked up
+        at the end, as it does when a schedule lets the loss down.
     Why it matters: the same run, longer, would be better; nothing else has to change.
     Not to be mistaken for: a schedule that has run its course; the slow tail of a power law; a training loss that
         falls while validation does not.
@@ -34,14 +38,18 @@ def stops_too_early(history: History) -> Finding | None:
         return None
     if history.about.get("resumed") or (known is not None and known.falls_at_the_end):
         return None
-    least = SHARE if known is not None else SHARE_UNKNOWN
-    found = late_share(train)
-    if found is None or found.value < least or found.z < BEYOND_NOISE or found.low() < 0.6 * least:
+    doubt = 1.0 if known is not None else UNKNOWN
+    has_val = len(val) >= FEWEST_POINTS
+    least = doubt * (SHARE_VALIDATED if has_val else SHARE)
+    found = late_share(train, known is not None)
+    validated = late_share(val, known is not None) if has_val else found
+    # Two curves that agree need less of each: the noise of the training loss is that of its batches as well.
+    if not _large(train, found, least, BEYOND_NOISE_TOO if has_val else BEYOND_NOISE):
         return None
-    validated = late_share(val) if len(val) >= FEWEST_POINTS else None
-    if len(val) >= FEWEST_POINTS and (validated is None or validated.value < 0.6 * least or validated.z < 2):
+    if has_val and not _large(val, validated, 0.75 * least, BEYOND_NOISE):
         return None
-    also = f" and {validated.value:.0%} of that of the validation loss" if validated is not None else ""
+    assert found is not None
+    also = f" and {validated.value:.0%} of that of the validation loss" if has_val and validated is not None else ""
     return Finding(
         symptom=STOPS_TOO_EARLY.name,
         severity=STOPS_TOO_EARLY.severity,
@@ -59,14 +67,32 @@ def stops_too_early(history: History) -> Finding | None:
     )
 
 
-def late_share(found: Curve) -> Estimate | None:
-    """The share of the whole fall in the last fifth; None where nothing fell, or faster at the end than before."""
-    levels = fifths(found)
-    whole = start(found) - levels[4].value
-    final, before = levels[3] - levels[4], levels[2] - levels[3]
-    if whole <= 0 or final.value > 1.25 * before.value + 2 * before.error:
+def _large(of: Curve, share: Estimate | None, least: float, errors: float) -> bool:
+    """Whether so much of the fall is beyond noise, and is also much of what is left."""
+    if share is None or share.value < least or share.z < errors:
+        return False
+    end = level(of.values[-max(2, len(of) // 8) :]).value
+    return share.value * (start(of) - end) > OF_THE_LEVEL * abs(end)
+
+
+def late_share(found: Curve, schedule_known: bool) -> Estimate | None:
+    """The share of the whole fall that a fifth of the run brings at the pace of its last two fifths.
+
+    None where nothing fell, or where it fell faster at the end than before and a schedule may have been the reason.
+    """
+    count = len(found)
+    late = found.between(found.steps[-max(5, round(0.4 * count)) if count >= 5 else 0], found.steps[-1])
+    span = late.steps[-1] - late.steps[0]
+    whole = start(found) - level(found.values[-max(2, count // 8) :]).value
+    if whole <= 0 or span <= 0:
         return None
-    return Estimate(final.value / whole, final.error / whole)
+    change = pace(late)
+    fifth = (found.steps[-1] - found.steps[0]) / 5 / span
+    if not schedule_known:
+        levels = fifths(found)
+        if levels[3].value - levels[4].value > 1.25 * (levels[2].value - levels[3].value):
+            return None
+    return Estimate(-change.value * fifth / whole, change.error * fifth / whole)
 
 
 STOPS_TOO_EARLY = Symptom(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.diagnose.curve import curve
 from ravine.diagnose.known import supervised
-from ravine.diagnose.noise import level, surety
+from ravine.diagnose.noise import jitter, level, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.diagnose.trend import last, pace
@@ -14,6 +14,7 @@ from ravine.records.history import History
 FEWEST_POINTS = 10
 SHARE = 0.12  # of the run, warmup not counted
 MOVED = 0.05  # of the whole fall, on the plateau
+UNEVEN = 0.1  # of the whole fall: the noise on a plateau that can be called one
 BEYOND_NOISE = 8.0  # the fall after it, in standard errors
 
 
@@ -52,6 +53,8 @@ def wakes_late(history: History) -> Finding | None:
     if share < SHARE or len(plateau) < 3:
         return None
     tilt = pace(plateau)
+    if jitter(plateau.values) > UNEVEN * whole.value or level(plateau.values).error > MOVED * whole.value:
+        return None
     # A straight, slow line has moved by a twentieth too; a plateau is followed by something much steeper.
     steepest = max(a - b for a, b in zip(part.values[wakes - 1 :], part.values[wakes:], strict=False))
     if steepest < 5 * max(-tilt.value / len(plateau), 0.0) or steepest < 0.04 * whole.value:
@@ -75,7 +78,17 @@ WAKES_LATE = Symptom(
     look=wakes_late,
     needs=("train_loss",),
     measure="write the training loss",
-    causes=("starts-too-small", "starts-too-large", "starts-symmetric", "saturates", "vanishes", "clips-too-tight"),
+    causes=(
+        "has-misaligned-labels",
+        "diverges",
+        "bounces",
+        "starts-too-small",
+        "starts-too-large",
+        "starts-symmetric",
+        "saturates",
+        "vanishes",
+        "clips-too-tight",
+    ),
     tier=Tier.CURVES,
     severity=Severity.WARNING,
     advice="Begin where gradients are alive: He initialization for ReLU, or a normalization between the layers.",

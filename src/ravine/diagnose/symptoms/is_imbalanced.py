@@ -1,0 +1,97 @@
+"""This run is imbalanced: it answers with the largest class, whatever it is asked."""
+
+from __future__ import annotations
+
+import math
+
+from ravine.diagnose.curve import Curve, outline
+from ravine.diagnose.known import accuracy, classes, label_counts, val_rows
+from ravine.diagnose.noise import median, of_share
+from ravine.diagnose.symptom import Symptom, Tier
+from ravine.diagnose.trend import last
+from ravine.records.finding import Finding, Severity
+from ravine.records.history import History
+
+FEWEST_POINTS = 5
+FEWEST_LABELS = 50
+LARGEST = 1.5  # times the share that the largest class would have if all were alike
+SAME = 0.8  # of all readings that are one and the same accuracy
+
+
+def is_imbalanced(history: History) -> Finding | None:
+    """A validation accuracy that is the share of the largest class, and a loss that knows no more than shares.
+
+    What it sees: the shares of the labels in the sampled batches, against the accuracy at the end with the interval
+        of its rows. Without counted labels: an accuracy that is the same number from the first epoch on, with a loss
+        equal to the entropy of such shares.
+    Why it matters: the accuracy looks good and nothing has been learned of the classes that matter.
+    Not to be mistaken for: unequal classes that are told apart all the same; a converged run, whose accuracy stands
+        still too, but at a loss well under that entropy.
+    What to do: weight the loss by 1/share of a class, or draw the classes equally often; judge by balanced accuracy.
+    Source: Buda et al. 2018, "A systematic study of the class imbalance problem"; King & Zeng 2001.
+    """
+    found = accuracy(history)
+    if found is None or len(found) < FEWEST_POINTS:
+        return None
+    counts, rows = label_counts(history), val_rows(history)
+    at, val = last(found).level.value, outline(history, "val_loss")
+    if sum(counts) >= FEWEST_LABELS:
+        share = max(counts) / sum(counts)
+        near = (of_share(share, rows) if rows else 0.02) + of_share(share, int(sum(counts)))
+        if len(counts) < 2 or share < LARGEST / len(counts) or at > share + near or at < share - 2 * near:
+            return None
+        if not (_stands(found) or _knows_shares(val, share, len(counts))):
+            return None
+        return _finding(
+            f"{share:.1%} of the labels are of one class, and the validation accuracy is {at:.1%}: no more than by "
+            "answering with it always.",
+            0.95,
+            {"share": share, "accuracy": at},
+        )
+    count = classes(history) or 2
+    usual = median(found.values)
+    if not _stands(found) or usual < LARGEST / count or not _knows_shares(val, usual, count):
+        return None
+    return _finding(
+        f"The validation accuracy is {usual:.2%} from the first epoch to the last, and the loss is that of knowing "
+        "only how often each class comes.",
+        0.75,
+        {"accuracy": usual},
+    )
+
+
+def _stands(found: Curve) -> bool:
+    """Whether the accuracy is one and the same number, beginning with the first reading or the second."""
+    usual = median(found.values)
+    same = [abs(value - usual) < 1e-6 for value in found.values]
+    return any(same[:2]) and sum(same) >= SAME * len(same) and usual < 1
+
+
+def _knows_shares(val: Curve, share: float, count: int) -> bool:
+    """Whether the loss is the entropy of the shares of classes, the largest of which is known."""
+    if len(val) < FEWEST_POINTS or not 0 < share < 1:
+        return False
+    least = -(share * math.log(share) + (1 - share) * math.log(1 - share))
+    most = least + (1 - share) * math.log(max(count - 1, 1))
+    return 0.9 * least < last(val).level.value < 1.15 * most
+
+
+def _finding(evidence: str, confidence: float, details: dict[str, float]) -> Finding:
+    return Finding(
+        symptom=IS_IMBALANCED.name,
+        severity=IS_IMBALANCED.severity,
+        evidence=evidence,
+        advice=IS_IMBALANCED.advice,
+        confidence=confidence,
+        details=details,
+    )
+
+
+IS_IMBALANCED = Symptom(
+    name="is-imbalanced",
+    look=is_imbalanced,
+    measure="write the validation accuracy, and count the labels",
+    tier=Tier.CURVES,
+    severity=Severity.WARNING,
+    advice="Weight the loss by the inverse share of each class, and judge by balanced accuracy.",
+)
