@@ -216,6 +216,50 @@ class TestSection(Section):
     verdict: str = ""  # one sentence: does it beat the baselines, and is the difference beyond noise
 
 
+class Gain(Section):
+    """How much better one thing is than another on the same rows, with a 95% interval; positive is better."""
+
+    name: str  # of the metric
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+
+class Member(Section):
+    """One member of an ensemble, by itself on the test rows."""
+
+    name: str  # "seed 3", "cycle 2", "epoch 17"
+    weight: float  # its share of the average, 0 when it was left out
+    scores: list[Score]
+    epoch: int = 0  # whose weights it has
+
+
+class EnsembleSection(Section):
+    """What several members gain over one, on the test rows.
+
+    `mean` scores the mean member: the mean of what members reach by themselves. `gains` compare the ensemble with
+    it, `gains_over_best` with the member that the validation rows hold best. The squared error of the average, of
+    probabilities or values, is `squared_error_of_members` less `ambiguity`.
+    """
+
+    kind: str  # "seeds", "snapshots", "checkpoints"
+    how: str  # how they were trained, for people
+    combine: str  # what was averaged: "probabilities", "logits", "values"
+    weights: str  # "equal" or "greedy"
+    metric: str
+    members: list[Member]
+    mean: list[Score]
+    scores: list[Score]
+    gains: list[Gain]
+    best: str = ""  # name of the member that validation holds best
+    gains_over_best: list[Gain] = []
+    disagreement: float | None = None  # share of rows on which two members say different things
+    error_correlation: float | None = None
+    squared_error: float | None = None
+    squared_error_of_members: float | None = None
+    ambiguity: float | None = None
+
+
 class Results(Section):
     """All sections of a run; `status` is "running", "done", "interrupted" or "failed"."""
 
@@ -228,6 +272,7 @@ class Results(Section):
     plan: PlanSection | None = None
     train: TrainSection | None = None
     test: TestSection | None = None
+    ensemble: EnsembleSection | None = None
 
     def with_section(self, **sections: Any) -> Results:
         """These results with one or more sections set."""
