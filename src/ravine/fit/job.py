@@ -26,6 +26,7 @@ from ravine.fit.augment_auto import settle_augment
 from ravine.fit.baselines import baseline_section, fit_baselines
 from ravine.fit.evaluate.evaluate import evaluate
 from ravine.fit.fingerprint import fingerprint
+from ravine.fit.first_weights import scaled_by_data
 from ravine.fit.model import Model, calibrate
 from ravine.fit.model_folder import save_model
 from ravine.fit.network import Network
@@ -154,6 +155,8 @@ class Job:
             depth=recipe.model.depth,
             dropout=recipe.model.dropout,
             activation=recipe.model.activation,
+            norm=recipe.model.norm,
+            initialization=recipe.model.initialization,
             seed=recipe.seed,
             task_kind=task.kind.value,
         )
@@ -165,6 +168,7 @@ class Job:
         network = Network(preparation.normalizer(), body, spare_empty=self.own_model is not None)
         parameters = sum(parameter.numel() for parameter in body.parameters())
         sample = tuple(field[torch.from_numpy(split.train[:2])] for field in fields)
+        by_data = scaled_by_data(network, recipe.model.initialization, fields, split.train)
         name = built.name if self.own_model is None else type(body).__name__
         reason = built.reason if self.own_model is None else "given"
         self.keep(
@@ -178,7 +182,7 @@ class Job:
                     Layer(name=layer.name, type=layer.type, output=layer.output, parameters=layer.parameters)
                     for layer in describe(network, *sample)
                 ],
-                initialization=f"{built.initialization}; {bias}" if self.own_model is None else bias,
+                initialization=f"{built.initialization}; {by_data}{bias}" if self.own_model is None else bias,
             ),
         )
 

@@ -191,6 +191,8 @@ def _model(
         depth=choices.depth,
         dropout=choices.dropout,
         activation=choices.activation,
+        norm=choices.norm,
+        initialization=choices.initialization,
         seed=job.recipe.seed,
         task_kind=task.kind.value,
     )

@@ -45,9 +45,9 @@ class Residual(nn.Module):
 
     def start(self) -> None:
         """Begin as the straight way alone: the branch's last scale is 0 and grows as it proves useful."""
-        norm = self.second[1]
-        assert isinstance(norm, nn.BatchNorm2d)
-        nn.init.zeros_(norm.weight)
+        scale = getattr(self.second[1], "weight", None)  # none where the norm was swapped for one without
+        if scale is not None:
+            nn.init.zeros_(scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """The sum, activated."""

@@ -15,6 +15,7 @@ from ravine.models.catalogue import FAMILIES
 from ravine.models.choose import choose
 from ravine.models.family import Family, Order, Size, check_order
 from ravine.models.outside import build_outside, is_outside
+from ravine.regularize import swap_norm
 
 Auto = Literal["auto"]
 
@@ -49,6 +50,8 @@ def build(
     depth: int | Auto = "auto",
     dropout: float | Auto = "auto",
     activation: str = "relu",
+    norm: str = "auto",
+    initialization: str = "auto",
     seed: int = 0,
     task_kind: str = "classify",  # noqa: ARG001 (part of the contract with recipes)
 ) -> Built:
@@ -65,6 +68,10 @@ def build(
         depth: Layers, stages or blocks; the family's docstring says which.
         dropout: Share of units dropped in training.
         activation: relu, gelu, tanh, …: a name in `ravine.initialize.ACTIVATIONS`.
+        norm: What its normalizations are swapped for, a name in `ravine.regularize.NORMS`; "auto" leaves them.
+        initialization: A scheme for every weight, a name in `ravine.initialize.SCHEMES`; "auto" goes by the
+            activation, and leaves networks from outside as they come. "lsuv" starts the same, and is finished by
+            `ravine.initialize.lsuv` with a batch.
         seed: Of the weights.
         task_kind: "classify", "regress" or "multi-label". No family's size depends on it so far.
 
@@ -78,6 +85,9 @@ def build(
         torch.manual_seed(seed)
         if is_outside(name):
             module, how = build_outside(name, shape, outputs)
+            if initialization not in ("auto", "lsuv"):
+                how = apply(module, initialization, activation)
+            _normalize(module, norm)
             return Built(module.train(), name, None, f"{name}, as asked", how)
         reason = "as asked"
         if name == "auto":
@@ -93,10 +103,16 @@ def build(
         order = Order(shape=shape, outputs=outputs, size=size, activation=activation)
         check_order(name, order)
         module = family.make(order)
-        initialization = apply(module, activation=activation)
+        how = apply(module, "auto" if initialization == "lsuv" else initialization, activation)
+        _normalize(module, norm)
         _start(module)
     layers = f"width {size.width}, depth {size.depth}, dropout {size.dropout:g}"
-    return Built(module.train(), name, size, f"{reason}; {layers} for {rows:,} rows", initialization)
+    return Built(module.train(), name, size, f"{reason}; {layers} for {rows:,} rows", how)
+
+
+def _normalize(module: nn.Module, norm: str) -> None:
+    if norm != "auto":
+        swap_norm(module, norm)
 
 
 def _start(module: nn.Module) -> None:

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from ravine.core.catalogue import did_you_mean
-from ravine.core.errors import BadRun, BadValue, Faults
-from ravine.core.time import Length
+from ravine.core.errors import BadRun, BadValue, Faults, refusal
+from ravine.core.time import Length, Unit
+from ravine.optim.averages import parse as average
 from ravine.regularize.augment import PRESETS
 from ravine.regularize.augment.named import NAMED
 from ravine.regularize.chosen import faults_of
@@ -88,12 +89,25 @@ class TrainChoices(Choices):
         "light", description="of pictures; or single ones: ['shift', 'flip']; auto: those measured to leave the label"
     )
     mixup: Annotated[float, Field(ge=0)] | Auto = "auto"
-    average: Annotated[float, Field(ge=0, lt=1)] | Auto = Field(
-        "auto", description="decay of the weight average; 0: none"
+    scale_lr: Literal["none", "linear", "sqrt"] = Field("none", description="with batch_size / 128: lr is then for 128")
+    average: Annotated[float, Field(ge=0, lt=1)] | Auto | str = Field(
+        "auto", description="of the weights: decay of a moving average, 0: none; or polyak, swa(start=75%), lawa(5)"
     )
     patience: Annotated[int, Field(gt=0)] | Auto | Off = Field(
         "auto", description="epochs without gain before stopping"
     )
+    min_delta: Annotated[float, Field(ge=0)] | str = Field(
+        0.0, description="smallest gain that counts, of the watched metric; 1%: relative, of the loss too"
+    )
+    stop: Literal["patience", "improbable"] = Field(
+        "patience", description="improbable: where the curve, extrapolated, will hardly gain any more"
+    )
+    target_value: float | None = Field(None, description="stop when the watched metric reaches it")
+    diverged: Annotated[float, Field(gt=1)] | Off = Field(
+        "none", description="stop when the training loss is so many times the first epoch's"
+    )
+    warm_start: str | None = Field(None, description="run, .safetensors or .pt whose weights to begin with")
+    rewarm: bool = Field(True, description="after a warm start: schedule from its beginning; false: go on with it")
     order: Literal["shuffle", "replacement", "fixed"] = "shuffle"
 
     @field_validator("augment", mode="before")
@@ -112,7 +126,27 @@ class TrainChoices(Choices):
                 raise ValueError(f"must be one of {', '.join(known)}.{hint}")
         return names or "none"
 
-    @field_validator("clip_norm", "patience", mode="before")
+    @field_validator("average")
+    @classmethod
+    def _known_average(cls, value: Any) -> Any:
+        """A text is read at once."""
+        if value != "auto":
+            average(value)
+        return value
+
+    @field_validator("min_delta")
+    @classmethod
+    def _known_gain(cls, value: Any) -> Any:
+        """A text must be a share."""
+        _least_gain(value)
+        return value
+
+    @property
+    def least_gain(self) -> tuple[float, bool]:
+        """The smallest gain that counts, and whether it is a share."""
+        return _least_gain(self.min_delta)
+
+    @field_validator("clip_norm", "patience", "diverged", mode="before")
     @classmethod
     def _off(cls, value: Any) -> Any:
         """None means "none": TOML has no null."""
@@ -132,6 +166,18 @@ class TrainChoices(Choices):
     def _readable(cls, value: str) -> str:
         Length.parse(value)
         return value
+
+
+def _least_gain(value: float | str) -> tuple[float, bool]:
+    if not isinstance(value, str):
+        return value, False
+    try:
+        length = Length.parse(value)
+    except BadValue:
+        length = Length(0.0)
+    if length.unit is not Unit.SHARE:
+        raise BadValue(refusal("stopping", "min_delta", "be a number of at least 0, or a share such as '1%'", value))
+    return length.amount, True
 
 
 class EnsembleChoices(Choices):
