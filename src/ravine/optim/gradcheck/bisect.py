@@ -12,8 +12,9 @@ from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 from ravine.optim.gradcheck.calls import Calls, Recorded
+from ravine.optim.gradcheck.copies import float_leaves
 from ravine.optim.gradcheck.places import place_of
-from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves
+from ravine.optim.gradcheck.problem import Call, Effort, Problem
 from ravine.optim.gradcheck.report import Culprit, Row
 from ravine.optim.gradcheck.tensors import Care, check_tensor
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from ravine.optim.gradcheck.copies import float_leaves
 from ravine.optim.gradcheck.draws import Draws, Spring
-from ravine.optim.gradcheck.problem import Call, float_leaves
+from ravine.optim.gradcheck.problem import Call
 
 _MOST_CALLS = 6  # kept of one module: the first ones and, in the last place, the latest
 
@@ -53,7 +54,7 @@ class Calls:
         self.modules = dict(model.named_modules())
         self.calls: dict[str, list[Recorded]] = {name: [] for name in self.modules}
         self._springs = springs
-        self._open: list[Recorded | None] = []
+        self._open: list[Recorded] = []
         self._forward = True
 
     @contextmanager
@@ -100,7 +101,6 @@ class Calls:
             if not self._forward or not self._open:
                 return
             record = self._open.pop()
-            assert record is not None
             record.after = Draws(self._springs)
             record.output = _copied(output)
             leaves = float_leaves(output)

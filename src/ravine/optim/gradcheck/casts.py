@@ -7,10 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
-from torch.utils import _pytree as pytree
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from ravine.optim.gradcheck.copies import float_leaves
 from ravine.optim.gradcheck.places import place_in
 
 _DOUBLE = (torch.float64, torch.complex128)
@@ -31,11 +30,7 @@ class Casts(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Run `function`, and look at what went in and came out."""
         output = function(*args, **(kwargs or {}))
         if not self.found:
-            coarse = [t.dtype for t in _floats(output) if t.dtype not in _DOUBLE]
-            if coarse and any(t.dtype in _DOUBLE for t in _floats((args, kwargs))):
+            coarse = [t.dtype for t in float_leaves(output) if t.dtype not in _DOUBLE]
+            if coarse and any(t.dtype in _DOUBLE for t in float_leaves((args, kwargs))):
                 self.found = f"{place_in(traceback.extract_stack()) or 'torch'} ({coarse[0]})"
         return output
-
-
-def _floats(tree: Any) -> list[Tensor]:
-    return [t for t in pytree.tree_leaves(tree) if isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())]

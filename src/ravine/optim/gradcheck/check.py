@@ -16,11 +16,11 @@ from ravine.core.errors import BadValue, refusal
 from ravine.optim.gradcheck.arguments import checked_care, double_default, threads_for
 from ravine.optim.gradcheck.bisect import culprits
 from ravine.optim.gradcheck.calls import Calls, Recorded
-from ravine.optim.gradcheck.copies import double_copy, double_tree, generators, split_batch
+from ravine.optim.gradcheck.copies import double_copy, double_tree, float_leaves, generators, split_batch
 from ravine.optim.gradcheck.draws import Draws, springs, undisturbed
 from ravine.optim.gradcheck.notes import notes_on
 from ravine.optim.gradcheck.places import place_of
-from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves
+from ravine.optim.gradcheck.problem import Call, Effort, Problem
 from ravine.optim.gradcheck.report import Culprit, GradCheck, Row
 from ravine.optim.gradcheck.tensors import Care, check_tensor
 

@@ -77,6 +77,11 @@ def generators(module: nn.Module) -> list[torch.Generator]:
     return list(found.values())
 
 
+def float_leaves(tree: Any) -> list[Tensor]:
+    """The tensors of a nest that can have a gradient."""
+    return [t for t in pytree.tree_leaves(tree) if isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())]
+
+
 def split_batch(
     owner: str, batch: Any, *, with_target: bool
 ) -> tuple[tuple[Any, ...], dict[str, Any], tuple[Any, ...]]:

@@ -13,10 +13,10 @@ from torch import Tensor
 from ravine.core.errors import BadValue
 from ravine.optim.gradcheck.arguments import checked_care, double_default, threads_for
 from ravine.optim.gradcheck.bisect import inputs_of
-from ravine.optim.gradcheck.copies import double_tree
+from ravine.optim.gradcheck.copies import double_tree, float_leaves
 from ravine.optim.gradcheck.draws import Draws, springs, undisturbed
 from ravine.optim.gradcheck.places import place_of
-from ravine.optim.gradcheck.problem import Call, Effort, Problem, float_leaves, told
+from ravine.optim.gradcheck.problem import Call, Effort, Problem, told
 from ravine.optim.gradcheck.report import Culprit, GradCheck
 from ravine.optim.gradcheck.tensors import check_tensor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -91,7 +91,7 @@ def _on_ties(checked: nn.Module) -> Iterator[str]:
             first[id(p)] = name
 
 
-def _listed(names: object) -> str:
-    known = [str(name) or "the model itself" for name in names]  # type: ignore[attr-defined]
+def _listed(names: Iterable[object]) -> str:
+    known = [str(name) or "the model itself" for name in names]
     shown = ", ".join(known[:_NAMED])
     return f"{shown} and {len(known) - _NAMED} more" if len(known) > _NAMED else shown

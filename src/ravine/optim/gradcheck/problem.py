@@ -15,6 +15,7 @@ from torch.utils import _pytree as pytree
 
 from ravine.core.errors import BadValue, RavineError, UserCodeError
 from ravine.optim.gradcheck.casts import Casts
+from ravine.optim.gradcheck.copies import float_leaves
 from ravine.optim.gradcheck.draws import Draws
 from ravine.optim.gradcheck.kept import Kept
 from ravine.optim.gradcheck.places import place_in
@@ -376,11 +377,6 @@ class told:  # noqa: N801 (read as a word: with told("the forward pass"))
             raise UserCodeError(
                 f"gradcheck: {where}{self.what} raised {type(error).__name__}: {text.removesuffix('.')}.{hint}"
             ) from error
-
-
-def float_leaves(tree: Any) -> list[Tensor]:
-    """The tensors of a nest that can have a gradient."""
-    return [t for t in pytree.tree_leaves(tree) if isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex())]
 
 
 def as_number(output: Any) -> Tensor:

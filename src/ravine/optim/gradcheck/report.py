@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 Verdict = Literal["right", "wrong", "not finite", "about 0", "not judged", "unused", "frozen"]
 
-_WORST_SHOWN = 3  # culprits in the summary line; all of them are in the record
+_CULPRITS_SHOWN = 3  # culprits in the summary line; all of them are in the record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +152,7 @@ class GradCheck:
         if self.passed:
             return f"gradients right: {scope}"
         lines = [f"gradients WRONG in {len(self.wrong)} of {len(self.rows)} tensors: {scope}"]
-        lines += [f"fault in {culprit}" for culprit in self.culprits[:_WORST_SHOWN]]
+        lines += [f"fault in {culprit}" for culprit in self.culprits[:_CULPRITS_SHOWN]]
         return "\n".join(lines)
 
     def table(self) -> str:
