@@ -66,7 +66,8 @@ def test_weights_are_the_same_to_the_bit(program, python, watched, history, tmp_
 SELF_PORTRAIT = """
     import sys
     import __main__
-    print(sys.argv, __name__, __file__, __spec__ and __spec__.name, __package__, __doc__, sys.path[0], __main__.__dict__ is globals())
+    print(sys.argv, __name__, __file__, __spec__ and __spec__.name, __package__, __doc__, sys.path[0])
+    print(__main__.__dict__ is globals())
     print(sorted(name for name in globals() if name != "__builtins__"), sys.excepthook is sys.__excepthook__)
     print(sys.stdin.read())
     print("torch" in sys.modules)

@@ -95,8 +95,8 @@ class Instrument:
 
     name: ClassVar[str]
     spells: ClassVar[bool] = False
-    """Whether spells of some dozens of whole steps are enough, each seen by a new instance, which gets to know within them
-    what it needs. They come where steps are so short that telling of each would cost a notable share of the time."""
+    """Whether spells of some dozens of whole steps are enough, each seen by a new instance, which learns within them what
+    it must know. They come where steps are so short that telling of each would cost a notable share of the time."""
 
     def begin(self, scene: Scene) -> None:
         """Before the program's first line."""

@@ -82,9 +82,7 @@ def before_hard_exit(do: Callable[[], None]) -> Iterator[None]:
 
 
 def _run_file(path: str, main: ModuleType) -> None:
-    main.__dict__.update(
-        __file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path)
-    )
+    main.__dict__.update(__file__=path, __cached__=None, __loader__=SourceFileLoader("__main__", path))
     source = Path(path).read_bytes()
     exec(compile(source, path, "exec", dont_inherit=True), main.__dict__)  # noqa: S102 (the program itself)
 

@@ -8,19 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ravine.core.errors import BadRun, RavineError
+from ravine.core.errors import BadRun
 from ravine.core.files import write_json
-from ravine.diagnose.doctor import Diagnosis, diagnose
 from ravine.records.finding import write_findings
-from ravine.records.history import History
 from ravine.watch.importing import when_torch_is_there
 from ravine.watch.program import before_hard_exit, run_program
 from ravine.watch.ranks import first_rank
 from ravine.watch.record import Record
 from ravine.watch.saying import say
-from ravine.watch.verdict import verdict_lines
 
 if TYPE_CHECKING:
+    from ravine.diagnose.doctor import Diagnosis
     from ravine.watch.watcher import Watcher
 
 
@@ -76,11 +74,16 @@ class _Session:
         self._process = os.getpid()
 
     def begin(self) -> None:
-        """Torch is there."""
-        from ravine.watch.watcher import Watcher
+        """Torch is there. Whatever is wrong with us, the program goes on."""
+        try:
+            from ravine.watch.watcher import Watcher
 
-        self._watcher = Watcher(record=self._record, overhead=self._overhead, quiet=self._quiet).start()
-        self._watcher.hold()  # a `with ravine.watch()` inside the program does not end it
+            watcher = Watcher(record=self._record, overhead=self._overhead, quiet=self._quiet).start()
+        except Exception as error:
+            say(f"not watched, by a fault of Ravine: {type(error).__name__}: {error}")
+            return
+        watcher.hold()  # a `with ravine.watch()` inside the program does not end it
+        self._watcher = watcher
 
     def save(self) -> None:
         """The program ends without a goodbye."""
@@ -91,22 +94,28 @@ class _Session:
         """The program has ended, in this process and not in a fork of it."""
         if os.getpid() != self._process:
             return
+        try:
+            self._judge()
+        except Exception as error:
+            say(f"no verdict: {type(error).__name__}: {error}")
+
+    def _judge(self) -> None:
+        from ravine.diagnose.doctor import diagnose
+        from ravine.records.history import History
+        from ravine.watch.verdict import verdict_lines
+
         watcher = self._watcher
         if watcher is not None:
             watcher.stop()
         diagnosis = diagnose(watcher.history if watcher is not None else History([]))
-        try:
-            self._write(diagnosis)
-        except RavineError as error:
-            say(str(error))
-        if self._quiet:
-            return
-        if watcher is None or not watcher.steps:
-            say("no training step was seen in this program.")
-            return
-        for line in verdict_lines(diagnosis, watcher.steps):
-            say(line)
-        say(f"record: {os.path.relpath(self._record.folder.path)}")
+        if not self._quiet:
+            if watcher is None or not watcher.steps:
+                say("no training step was seen in this program.")
+            else:
+                for line in verdict_lines(diagnosis, watcher.steps):
+                    say(line)
+                say(f"record: {os.path.relpath(self._record.folder.path)}")
+        self._write(diagnosis)
 
     def _write(self, diagnosis: Diagnosis) -> None:
         if self._json_file is not None:

@@ -26,7 +26,7 @@ class Steps:
         by_optimizer: Steps that torch's optimizers have taken.
         losses: Losses told of since the last backward pass.
         scaled: The last loss that a GradScaler made larger, with what it was before.
-        after, before_backward, after_backward, before_loss, modes: What the watcher itself does then.
+        after, before_backward, after_backward, before_loss, modes, compiled: What the watcher itself does then.
     """
 
     def __init__(self, bell: Bell, pace: Pace) -> None:
@@ -41,6 +41,7 @@ class Steps:
         self.after_backward: list[Callable[[Tensor], None]] = []
         self.before_loss: list[Callable[[], None]] = []
         self.modes: list[Callable[[bool], None]] = []
+        self.compiled: list[Callable[[], None]] = []
         self._pace = pace
         self._inside: list[Optimizer] = []
         self._begun: Optimizer | None = None

@@ -219,9 +219,7 @@ def watch(
     if optimizer is not None and not isinstance(optimizer, Optimizer):
         raise BadValue(refusal("watch", "optimizer", "be a torch.optim.Optimizer", type(optimizer).__name__))
     watcher = _running
-    if watcher is not None:
-        watcher.hold()
-    else:
+    if watcher is None:
         record = None if run_dir is None else Record.at(Path(run_dir), program=sys.argv[0])
         watcher = Watcher(record=record, overhead=overhead, quiet=quiet)
         if first_rank():

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 from weakref import ReferenceType, ref
 
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ravine.watch.hooks.patches import Patches
@@ -115,7 +115,7 @@ def _state(parameter: Tensor | None, *, values: bool) -> tuple[Any, ...]:
 
 
 def _leaves(root: Tensor, most: int = 20_000) -> list[Tensor]:
-    """Leaves that got a gradient from `root`, those nearest to the input first."""
+    """Leaves that `root` depends on, those nearest to the input first."""
     seen: set[Any] = set()
     ahead: list[Any] = [root.grad_fn]
     found: dict[int, Tensor] = {}
@@ -125,7 +125,7 @@ def _leaves(root: Tensor, most: int = 20_000) -> list[Tensor]:
             continue
         seen.add(node)
         leaf = getattr(node, "variable", None)
-        if isinstance(leaf, Tensor) and leaf.is_leaf and leaf.grad is not None:
+        if isinstance(leaf, Tensor) and (leaf.grad is not None or isinstance(leaf, nn.Parameter)):
             found[id(leaf)] = leaf
         ahead += [child for child, _ in node.next_functions]
     return list(found.values())[::-1]

@@ -17,7 +17,10 @@ def install(steps: Steps, patches: Patches) -> None:
 
     def noted(original: Callable[..., Any]) -> Callable[..., Any]:
         def compile(model: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: A001
-            steps.scene.compiled = True
+            if not steps.scene.compiled:
+                steps.scene.compiled = True
+                for do in steps.compiled:
+                    do()
             if isinstance(model, nn.Module):
                 steps.scene.census.meet(model)
             return original(model, *args, **kwargs)

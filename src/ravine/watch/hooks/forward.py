@@ -24,6 +24,7 @@ def install(steps: Steps, patches: Patches) -> None:
     patches.join(steps.after, hook.settle)
     patches.join(steps.before_backward, hook.meet)
     patches.join(steps.modes, hook.mode)
+    patches.join(steps.compiled, hook.settle)
     patches.later(hook.remove)
 
 

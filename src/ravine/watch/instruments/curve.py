@@ -113,7 +113,7 @@ class Curve(Instrument):
             return
         if self._training and self._data == self._trained_on and self._data is not None:
             return  # the training batch looked at once more, for the log
-        if self._training and self._data is None and _where(seen.targets) == self._targets_at:
+        if self._training and self._data is None and self._targets_at and _where(seen.targets) == self._targets_at:
             return
         self._evaluated(seen.name, value, rows)
         hits = right(seen)
