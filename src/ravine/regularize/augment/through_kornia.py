@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from ravine.core.errors import missing_package
 
 
 def kornia_geometry() -> Any:
-    """`kornia.geometry.transform`.
-
-    Raises:
-        Missing: Kornia is not installed; the text has the command.
-    """
-    try:
-        import kornia.geometry.transform as found
-    except ImportError:
-        raise missing_package("augment", "kornia", "augment") from None
-    return found
+    """`kornia.geometry.transform`, or `Missing` with the command that installs it."""
+    return _part("kornia.geometry.transform")
 
 
 def kornia_filters() -> Any:
-    """`kornia.filters`.
-
-    Raises:
-        Missing: Kornia is not installed; the text has the command.
-    """
-    try:
-        import kornia.filters as found
-    except ImportError:
-        raise missing_package("augment", "kornia", "augment") from None
-    return found
+    """`kornia.filters`, or `Missing` with the command that installs it."""
+    return _part("kornia.filters")
 
 
 def kornia_enhance() -> Any:
-    """`kornia.enhance`.
+    """`kornia.enhance`, or `Missing` with the command that installs it."""
+    return _part("kornia.enhance")
 
-    Raises:
-        Missing: Kornia is not installed; the text has the command.
-    """
+
+def _part(name: str) -> Any:
     try:
-        import kornia.enhance as found
+        return import_module(name)
     except ImportError:
         raise missing_package("augment", "kornia", "augment") from None
-    return found
