@@ -147,12 +147,13 @@ def val_rows(history: History) -> int | None:
 
 def _denominator(shares: Iterable[float]) -> int | None:
     different = sorted({share for share in shares if 0 < share < 1})
-    if len(different) < 4:
+    if len(different) < 3:
         return None
     for rows in range(2, 200):
         # As many digits as a log may have rounded away, and well under half of 1/n.
         if all(abs(share * rows - round(share * rows)) < 0.02 * rows / 200 + 1e-9 for share in different):
-            return rows
+            # Multiples of a hundredth or a fiftieth may as well be rounded to two digits.
+            return rows if rows < 50 or 100 % rows else None
     return None
 
 

@@ -285,7 +285,10 @@ FAULTS = (
     Fault(
         name="(n, 1) against (n)",
         script="diabetes",
-        changes=(("dtype=torch.float32)[:, None]", "dtype=torch.float32)"), ("loss = loss", "# here\n        loss = loss")),
+        changes=(
+            ("dtype=torch.float32)[:, None]", "dtype=torch.float32)"),
+            ("        loss = loss_function(", "        loss = loss_function(  # here\n            "),
+        ),
         symptom="broadcasts-loss",
         shows="(32, 1)",
     ),
@@ -315,7 +318,7 @@ FAULTS = (
         script="digits",
         changes=(
             ("    model.eval()\n", ""),
-            ("val_loss = ", "# here\n        val_loss = "),
+            ("for x, y in val_loader)", "for x, y in val_loader)  # here\n        val_loss = val_loss"),
             ("F.dropout(x, 0.2, self.training)", "self.dropout(x)"),
             ("self.head = ", "self.dropout = nn.Dropout(0.2)\n        self.head = "),
         ),
@@ -325,7 +328,12 @@ FAULTS = (
     Fault(
         name="a layer missing from the optimizer",
         script="digits",
-        changes=(("SGD(model.parameters()", "SGD([*model.first.parameters(), *model.norm.parameters(), *model.head.parameters()]"),),
+        changes=(
+            (
+                "SGD(model.parameters()",
+                "SGD([*model.first.parameters(), *model.norm.parameters(), *model.head.parameters()]",
+            ),
+        ),
         symptom="skips-parameters",
         shows="second.weight",
     ),
@@ -351,13 +359,19 @@ FAULTS = (
     Fault(
         name="scheduler stepped per batch",
         script="digits",
-        changes=(("    scheduler.step()\n", ""), ("optimizer.step()\n", "optimizer.step()\n        scheduler.step()  # here\n")),
+        changes=(
+            ("    scheduler.step()\n", ""),
+            ("optimizer.step()\n", "optimizer.step()\n        scheduler.step()  # here\n"),
+        ),
         symptom="decays-too-early",
     ),
     Fault(
         name="sorted data, unshuffled",
         script="digits",
-        changes=(("order = torch.randperm(len(x))", "order = y.argsort(stable=True)"), ("shuffle=True", "shuffle=False")),
+        changes=(
+            ("order = torch.randperm(len(x))", "order = y.argsort(stable=True)"),
+            ("shuffle=True", "shuffle=False"),
+        ),
         symptom="is-unshuffled",
     ),
     Fault(
@@ -424,7 +438,13 @@ FAULTS = (
     Fault(
         name="targets not shifted",
         script="letters",
-        changes=(("part[s + 1 : s + 17]", "part[s : s + 16]"), ("    loss = F.cross", "    # here\n    loss = F.cross")),
+        changes=(
+            ("part[s + 1 : s + 17]", "part[s : s + 16]"),
+            (
+                "    loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())\n    opt",
+                "    loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())  # here\n    opt",
+            ),
+        ),
         symptom="leaks",
         shows="targets",
     ),
@@ -439,8 +459,10 @@ FAULTS = (
         name="clipping before backward",
         script="rows of digits",
         changes=(
-            ("        loss.backward()\n        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)\n",
-             "        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)  # here\n        loss.backward()\n"),
+            (
+                "        loss.backward()\n        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)\n",
+                "        torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)  # here\n        loss.backward()\n",
+            ),
         ),
         symptom="clips-before-backward",
     ),
@@ -470,7 +492,11 @@ FAULTS = (
         changes=(
             ("optimizer = torch.optim.SGD(model.parameters(), lr=0.02)\n", ""),
             ("        optimizer.zero_grad()\n", "        model.zero_grad()\n"),
-            ("        optimizer.step()\n", "        with torch.no_grad():\n            for p in model.parameters():\n                p += 1e-3 * p.grad\n"),
+            (
+                "        optimizer.step()\n",
+                "        with torch.no_grad():\n            for p in model.parameters():\n                p += 1e-3 "
+                "* p.grad\n",
+            ),
         ),
         symptom="ascends",
     ),
@@ -490,14 +516,22 @@ FAULTS = (
     Fault(
         name="step before backward",
         script="digits",
-        changes=(("        loss.backward()\n        optimizer.step()\n", "        optimizer.step()  # here\n        loss.backward()\n"),),
+        changes=(
+            (
+                "        loss.backward()\n        optimizer.step()\n",
+                "        optimizer.step()  # here\n        loss.backward()\n",
+            ),
+        ),
         symptom="steps-before-backward",
     ),
     Fault(
         name="zero_grad between backward and step",
         script="deep",
         changes=(
-            ("        optimizer.zero_grad()\n        loss.backward()\n", "        loss.backward()\n        optimizer.zero_grad()\n"),
+            (
+                "        optimizer.zero_grad()\n        loss.backward()\n",
+                "        loss.backward()\n        optimizer.zero_grad()\n",
+            ),
             ("optimizer.step()", "optimizer.step()  # here"),
         ),
         symptom="steps-before-backward",
@@ -537,7 +571,10 @@ FAULTS = (
     Fault(
         name="sigmoid output for targets beyond 1",
         script="diabetes",
-        changes=(("nn.Linear(32, 1))", "nn.Linear(32, 1), nn.Sigmoid())"), ("loss = loss", "# here\n        loss = loss")),
+        changes=(
+            ("nn.Linear(32, 1))", "nn.Linear(32, 1), nn.Sigmoid())"),
+            ("        loss = loss_function(", "        loss = loss_function(  # here\n            "),
+        ),
         symptom="has-wrong-output-activation",
         shows="sigmoid",
     ),
@@ -558,8 +595,11 @@ FAULTS = (
         name="logarithm of zero",
         script="deep",
         changes=(
-            ("loss = F.cross_entropy(model(x[rows]), y[rows])\n        optimizer.zero",
-             "p = F.softmax(model(x[rows]) * 300, 1)[torch.arange(len(rows)), y[rows]]\n        loss = -p.log().mean()\n        optimizer.zero"),
+            (
+                "loss = F.cross_entropy(model(x[rows]), y[rows])\n        optimizer.zero",
+                "p = F.softmax(model(x[rows]) * 300, 1)[torch.arange(len(rows)), y[rows]]\n        loss = "
+                "-p.log().mean()\n        optimizer.zero",
+            ),
         ),
         symptom="overflows",
         shows="logarithm",
@@ -573,13 +613,20 @@ FAULTS = (
     Fault(
         name="batches of two under batch norm",
         script="digits",
-        changes=(("batch_size=64", "batch_size=2"), ("x[:1400], y[:1400]", "x[:300], y[:300]"), ("EPOCHS = 12", "EPOCHS = 2")),
+        changes=(
+            ("batch_size=64", "batch_size=2"),
+            ("x[:1400], y[:1400]", "x[:300], y[:300]"),
+            ("EPOCHS = 12", "EPOCHS = 2"),
+        ),
         symptom="batch-too-small-for-batch-norm",
     ),
     Fault(
         name="tanh units saturated",
         script="deep",
-        changes=(("nn.ReLU()", "nn.Tanh()"), ("optimizer = ", "for p in model[2].parameters():\n    p.data *= 60\noptimizer = ")),
+        changes=(
+            ("nn.ReLU()", "nn.Tanh()"),
+            ("optimizer = ", "for p in model[2].parameters():\n    p.data *= 60\noptimizer = "),
+        ),
         symptom="saturates",
     ),
 )

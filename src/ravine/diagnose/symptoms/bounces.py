@@ -16,6 +16,7 @@ from ravine.records.history import History
 FEWEST_POINTS = 8
 FEWEST_ROWS = 20  # of single steps in a point, so that the noise of batches has gone
 RELATIVE = 0.2  # standard deviation between epochs, as a share of the loss itself
+FALLS = 3.0  # standard errors of its pace, beyond which the loss is on its way down
 MIDDLE = (0.35, 0.78)  # of the run, where the rate is not known
 OF_THE_FALL = 0.02  # and of all that was learned: a loss near zero may jump by much of itself
 
@@ -51,7 +52,7 @@ def bounces(history: History) -> Finding | Abstained | None:
         usual <= 0
         or deviation < least * usual
         or deviation < OF_THE_FALL * (start(train) - min(part.values))
-        or -falls.value > deviation
+        or (-falls.value > deviation and -falls.z > FALLS)
         or _one_jump(rest)
     ):
         return None

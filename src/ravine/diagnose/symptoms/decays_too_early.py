@@ -15,7 +15,7 @@ from ravine.records.history import History
 LOW = 0.1  # of the highest rate
 REST = 0.4  # of the run spent at so low a rate, at least
 COLLAPSED = 0.2  # pace after over pace before, at most
-LEFT = 0.15  # of the first loss: where less is left there was nothing to lose
+LEFT = 0.08  # of the first loss: where less is left there was nothing to lose
 KEPT = 0.6  # of the loss before the decay, at the end: a cut at the right time lets it drop
 BEYOND_NOISE = 3.0
 

@@ -19,8 +19,8 @@ HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 def alone(model: nn.Module) -> Iterator[Callable[..., Any]]:
     """A way to call `model` in evaluation mode, without gradients, each time with the same random numbers.
 
-    Buffers are copies while it runs; hooks of the program are not called; what modules write into themselves, a hidden state
-    kept between batches, is put back.
+    Buffers are copies while it runs; hooks of the program are not called; what modules write into themselves, a
+    hidden state kept between batches, is put back.
     """
     modules = list(model.modules())
     before = [dict(module.__dict__) for module in modules]
@@ -50,7 +50,7 @@ def alone(model: nn.Module) -> Iterator[Callable[..., Any]]:
         np.random.set_state(arrays)
 
 
-def can_be_alone(model: nn.Module) -> bool:
+def can_be_alone() -> bool:
     """Whether another call of it is the program's own affair: not where processes wait for each other."""
     return not (torch.distributed.is_available() and torch.distributed.is_initialized())
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-import torch
 from torch import Tensor
 
 from ravine.watch.checks.check import Check
@@ -20,8 +19,8 @@ _ONE_INPUT = ("Mean", "Sum", "Pow", "Abs", "Sqrt", "Mul", "Div")
 class Broadcasting(Check):
     """Sees losses of every output against every target: (n, 1) against (n).
 
-    Exact: the shapes differ, and what they broadcast to is larger than both. A single target for all outputs is none. Where
-    the loss is written out, as ((outputs - targets)**2).mean(), the difference's own shape tells.
+    Exact: the shapes differ, and what they broadcast to is larger than both. A single target for all outputs is none.
+    Where the loss is written out, as ((outputs - targets)**2).mean(), the difference's own shape tells.
     """
 
     name: ClassVar[str] = "broadcasting"
@@ -32,11 +31,9 @@ class Broadcasting(Check):
             return
         if not seen.name.endswith(("mse_loss", "l1_loss", "huber_loss", "gaussian_nll_loss", "poisson_nll_loss")):
             return
-        try:
-            wide = torch.broadcast_shapes(seen.outputs.shape, seen.targets.shape)
-        except RuntimeError:
-            return
-        if prod(wide) > max(seen.outputs.numel(), seen.targets.numel()):
+        if prod(_broadcast(tuple(seen.outputs.shape), tuple(seen.targets.shape))) > max(
+            seen.outputs.numel(), seen.targets.numel()
+        ):
             self._tell(scene, tuple(seen.outputs.shape), tuple(seen.targets.shape), seen.name, seen.place)
 
     def backward_begin(self, scene: Scene, root: Tensor) -> None:
@@ -65,3 +62,13 @@ class Broadcasting(Check):
 
     def _tell(self, scene: Scene, outputs: tuple[int, ...], targets: tuple[int, ...], loss: str, place: str) -> None:
         scene.fact("loss-broadcasts", loss=loss, outputs=list(outputs), targets=list(targets), place=place)
+
+
+def _broadcast(one: tuple[int, ...], other: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape to which two broadcast.
+
+    >>> _broadcast((32, 1), (32,))
+    (32, 32)
+    """
+    long, short = sorted((one, other), key=len, reverse=True)
+    return tuple(max(a, b) for a, b in zip(long, (1,) * (len(long) - len(short)) + short, strict=True))

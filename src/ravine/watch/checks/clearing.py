@@ -30,9 +30,9 @@ class _Follows:
 class Clearing(Check):
     """Sees steps that use a gradient to which one of an earlier step was added.
 
-    Exact: a gradient that a step has used is still there, and not zero, when a backward pass begins; that pass adds to it; and
-    the optimizer steps before anybody clears it. So a gradient accumulated on purpose between two steps is none, nor is
-    what a generator's backward pass leaves in a discriminator that clears it first.
+    Exact: a gradient that a step has used is still there, and not zero, when a backward pass begins; that pass adds
+    to it; and the optimizer steps before anybody clears it. So a gradient accumulated on purpose between two steps is
+    none, nor is what a generator's backward pass leaves in a discriminator that clears it first.
     """
 
     name: ClassVar[str] = "clearing"

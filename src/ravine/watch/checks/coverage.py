@@ -23,9 +23,9 @@ SAMPLE = 16  # elements of a parameter by which a change made by hand is seen
 class Coverage(Check):
     """Sees parameters that get gradients and no update, and those that are to be updated and get no gradient.
 
-    Exact: the parameter requires a gradient and has one that is not zero, no optimizer in this process holds it, and its
-    value does not change; or an optimizer holds it, its layer computes with gradients, and none ever arrives. A frozen
-    parameter (requires_grad=False), a layer under no_grad and one that is not used are meant to be so.
+    Exact: the parameter requires a gradient and has one that is not zero, no optimizer in this process holds it, and
+    its value does not change; or an optimizer holds it, its layer computes with gradients, and none ever arrives. A
+    frozen parameter (requires_grad=False), a layer under no_grad and one that is not used are meant to be so.
     """
 
     name: ClassVar[str] = "coverage"

@@ -20,8 +20,9 @@ ABOVE = 10.0  # decay against gradient, where both go through the same adaptive 
 class Decay(Check):
     """Sees weight decay that empties the weights within a few hundred steps.
 
-    Exact where the decay is a factor, in SGD and decoupled methods: its rate is the learning rate times the weight decay. Where
-    it is added to the gradient and goes through an adaptive rate with it, both are compared, at a dozen steps.
+    Exact where the decay is a factor, in SGD and decoupled methods: its rate is the learning rate times the weight
+    decay. Where it is added to the gradient and goes through an adaptive rate with it, both are compared, at a dozen
+    steps.
     """
 
     name: ClassVar[str] = "decay"
@@ -62,4 +63,5 @@ def _share(parameters: list[Tensor], decay: float) -> Tensor:
     gradients = torch.stack(
         [norm.float() for norm in torch._foreach_norm([p.grad for p in there if p.grad is not None])]
     )
-    return (decay * weights.norm() / gradients.norm().clamp(min=1e-30)).cpu()
+    share: Tensor = decay * torch.linalg.vector_norm(weights) / torch.linalg.vector_norm(gradients).clamp(min=1e-30)
+    return share.cpu()

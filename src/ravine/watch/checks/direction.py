@@ -22,8 +22,8 @@ class Direction(Check):
     """Sees updates along the gradient, and losses that are negated before the backward pass.
 
     Exact: an optimizer that has no memory yet moves against its gradient, whatever its method. Those that begin with a
-    memory, a resumed one, and those told to maximize are not asked. A negated loss counts only where one optimizer trains
-    one model: games have signs of their own.
+    memory, a resumed one, and those told to maximize are not asked. A negated loss counts only where one optimizer
+    trains one model: games have signs of their own.
     """
 
     name: ClassVar[str] = "direction"
@@ -53,8 +53,8 @@ class Direction(Check):
             eligible = fresh and decay < STRONG_DECAY and not _maximizes(optimizer)
             asked = self._asked[id(optimizer)] = []
             if not eligible:
-                asked.extend([torch.zeros(())] * STEPS)
-        if len(asked) < STEPS:
+                asked.extend([torch.zeros(())] * (STEPS + 1))
+        if len(asked) <= STEPS:
             self._before = [(p, p.detach().clone(), p.grad.clone()) for p in _few(optimizer) if p.grad is not None]
 
     def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
@@ -66,7 +66,7 @@ class Direction(Check):
         self._before = []
         asked = self._asked[id(optimizer)]
         asked.append(torch.stack(parts).sum())
-        if len(asked) == STEPS and bool((torch.stack(asked) > 0).all()):
+        if len(asked) == STEPS + 1 and _all_positive(asked):
             scene.fact("updates-along-gradient", optimizer=type(optimizer).__name__, place=place_of_call())
 
     def _ask_the_sign(self, scene: Scene, optimizer: Optimizer) -> None:
@@ -76,6 +76,12 @@ class Direction(Check):
         self._last_negated = None
         if len(self._negated) == STEPS and all(self._negated) and len(scene.optimizers) == len(scene.models) == 1:
             scene.fact("loss-goes-up", place=self._place or place_of_call(), maximizes=_maximizes(optimizer))
+
+
+def _all_positive(products: list[Tensor]) -> bool:
+    """Whether all are positive but one that is 0: changes made by hand are known from the second on."""
+    values: list[float] = torch.stack(products).tolist()
+    return min(values) >= 0 and sum(value > 0 for value in values) >= STEPS
 
 
 def _maximizes(optimizer: Optimizer) -> bool:

@@ -18,8 +18,8 @@ SPAN = 20  # optimizer steps from the first to the last sample in evaluation mod
 class EvalWhileTraining(Check):
     """Sees steps taken while the whole model is in evaluation mode, and has layers to which that makes a difference.
 
-    Exact: the root's own flag, at every sampled step of at least twenty. Batch norm set to evaluate on its own, in a model that
-    trains, is a way to freeze it.
+    Exact: the root's own flag, at every sampled step of at least twenty. Batch norm set to evaluate on its own, in a
+    model that trains, is a way to freeze it.
     """
 
     name: ClassVar[str] = "eval-while-training"
@@ -27,6 +27,7 @@ class EvalWhileTraining(Check):
     def __init__(self) -> None:
         self._since: dict[int, tuple[int, int]] = {}  # by optimizer: first step of the row, samples in it
         self._eval_called = ("", 0)
+        self._told = False
 
     def mode(self, scene: Scene, module: nn.Module, training: bool) -> None:
         """Note where evaluation began."""
@@ -35,7 +36,7 @@ class EvalWhileTraining(Check):
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
         """Look at the mode."""
-        if not scene.sampled:
+        if not scene.sampled or self._told:
             return
         key = id(optimizer)
         layers = _asleep(scene, optimizer)
@@ -45,6 +46,7 @@ class EvalWhileTraining(Check):
         first, times = self._since.get(key, (scene.step, 0))
         self._since[key] = (first, times + 1)
         if times + 1 >= IN_A_ROW and scene.step - first >= SPAN:
+            self._told = True
             place, step = self._eval_called
             scene.fact("trains-in-eval-mode", layers=layers[:3], since=first, eval_place=place, eval_step=step)
 

@@ -20,9 +20,9 @@ RESULT = ("result", "output")
 class Finite(Check):
     """Sees the first loss that is not finite while everything behind it is still there, and looks where it began.
 
-    Exact: rows of the batch that hold NaN or an infinity; or parameters that do, from the step before; or the operation in the
-    graph of this loss whose result is the first that is not finite, with the layer it belongs to. On an accelerator the loss
-    is read at sampled steps alone, lest every step wait for it.
+    Exact: rows of the batch that hold NaN or an infinity; or parameters that do, from the step before; or the
+    operation in the graph of this loss whose result is the first that is not finite, with the layer it belongs to. On
+    an accelerator the loss is read at sampled steps alone, lest every step wait for it.
     """
 
     name: ClassVar[str] = "finite"

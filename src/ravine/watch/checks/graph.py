@@ -101,7 +101,7 @@ def losses_under(root: Tensor, most: int = 64) -> list[tuple[Node, int, bool]]:
 def nodes_before(root: Tensor, most: int = 20_000) -> Iterator[Node]:
     """Every node of the graph of `root`, those nearest the data first."""
     order: list[Node] = []
-    seen = set()
+    seen: set[Node] = set()
     ahead: list[tuple[Node, bool]] = [(root.grad_fn, False)]
     while ahead and len(seen) < most:
         node, left = ahead.pop()

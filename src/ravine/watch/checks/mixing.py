@@ -18,9 +18,9 @@ FEWEST = 3
 class Mixing(Check):
     """Sees models that mix examples, by giving one the same example among others.
 
-    Exact: in evaluation mode, with the same random numbers, the first two rows' outputs change when the other rows do. Asked
-    once, of models with one tensor in and one out and a row for each example in both, and not of a model that sees the
-    same batch at each step: a graph's nodes may depend on each other.
+    Exact: in evaluation mode, with the same random numbers, the first two rows' outputs change when the other rows
+    do. Asked once, of models with one tensor in and one out and a row for each example in both, and not of a model
+    that sees the same batch at each step: a graph's nodes may depend on each other.
     """
 
     name: ClassVar[str] = "mixing"
@@ -43,7 +43,7 @@ class Mixing(Check):
             self._before = mark
             return
         self._done = True
-        if can_be_alone(module):
+        if can_be_alone():
             self._ask(scene, module, x)
 
     def _ask(self, scene: Scene, model: nn.Module, x: Tensor) -> None:

@@ -16,8 +16,8 @@ MARGIN = 0.01
 class OutputRange(Check):
     """Sees outputs whose activation keeps them from the targets, and logits that may not be negative or large.
 
-    Exact: the outputs' own graph names the activation. In a regression the targets must lie outside what it can give; as
-    logits of cross_entropy the outputs of a relu, sigmoid or tanh cannot say what they should.
+    Exact: the outputs' own graph names the activation. In a regression the targets must lie outside what it can give;
+    as logits of cross_entropy the outputs of a relu, sigmoid or tanh cannot say what they should.
     """
 
     name: ClassVar[str] = "output-range"

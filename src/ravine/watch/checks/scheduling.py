@@ -23,8 +23,8 @@ class _Pace:
 class Scheduling(Check):
     """Sees schedulers that step with every batch and are through with most of their fall within an epoch.
 
-    Exact: ten times in a row one step of the scheduler to one of the optimizer, more than one batch in an epoch, and the
-    schedule's own numbers: its rate is a tenth, or its cosine over, before the first epoch is.
+    Exact: ten times in a row one step of the scheduler to one of the optimizer, more than one batch in an epoch, and
+    the schedule's own numbers: its rate is a tenth, or its cosine over, before the first epoch is.
     """
 
     name: ClassVar[str] = "scheduling"

@@ -55,7 +55,7 @@ class Shifting(Check):
                 scene.fact("targets-are-inputs", place=seen.place)
         if not self._asked and scene.step >= STEP and torch.equal(targets[:, :-1], x[:, 1:]):
             self._asked = True
-            if len(model._forward_pre_hooks) == 0 and can_be_alone(model):
+            if len(model._forward_pre_hooks) == 0 and can_be_alone():
                 self._look_ahead(scene, model, x)
 
     def backward_begin(self, scene: Scene, root: Tensor) -> None:

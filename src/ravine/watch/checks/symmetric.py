@@ -18,8 +18,8 @@ NAMES = 5
 class Symmetric(Check):
     """Sees layers whose units have equal weights, get equal gradients, and so stay equal.
 
-    Exact: after three steps all rows of the weight are the same and all rows of its gradient are. A layer that begins at
-    zero and gets different gradients, as the last one of a residual branch, is none.
+    Exact: after three steps all rows of the weight are the same and all rows of its gradient are. A layer that begins
+    at zero and gets different gradients, as the last one of a residual branch, is none.
     """
 
     name: ClassVar[str] = "symmetric"
@@ -34,7 +34,7 @@ class Symmetric(Check):
             return
         own = {id(p) for group in optimizer.param_groups for p in group["params"]}
         layers = [
-            module
+            (module, weight.detach(), weight.grad)
             for model in scene.models
             for module in model.modules()
             if not isinstance(module, nn.Embedding | nn.EmbeddingBag)
@@ -47,8 +47,8 @@ class Symmetric(Check):
         ]
         if not layers:
             return
-        same = torch.stack([_equal_rows(m.weight.detach()) & _equal_rows(m.weight.grad) for m in layers]).tolist()
-        names = [scene.name_of(module) for module, equal in zip(layers, same, strict=True) if equal]
+        same = torch.stack([_equal_rows(weight) & _equal_rows(gradient) for _, weight, gradient in layers]).tolist()
+        names = [scene.name_of(module) for (module, _, _), equal in zip(layers, same, strict=True) if equal]
         if names:
             scene.fact("units-alike", layers=names[:NAMES], count=len(names), of=len(layers))
 

@@ -17,7 +17,7 @@ EXACT = 0.99999
 
 
 class TargetInInputs(Check):
-    """Sees input columns that are the target, or say whether it is a certain class, in all of the first sampled batches.
+    """Sees input columns that are the target, or say whether it is a certain class, in all first sampled batches.
 
     Exact: a correlation of 1, up to rounding, in five batches. Inputs of one column are not asked: a line may be
     what is to be learned.
@@ -61,8 +61,9 @@ def _columns_like(x: Tensor, y: Tensor) -> Tensor:
     """Which columns of `x`, (rows, columns), go with `y`, (rows), or with one of its classes: booleans, (columns)."""
     wanted = y.double()[:, None]
     if not y.is_floating_point():
-        classes = [c for c in y.unique() if int((y == c).sum()) >= 3]
+        classes = [c for c in torch.unique(y) if int((y == c).sum()) >= 3]
         wanted = torch.cat([wanted, *((y == c).double()[:, None] for c in classes)], dim=1)
     a, b = x.double() - x.double().mean(0), wanted - wanted.mean(0)
     sizes = a.norm(dim=0)[:, None] * b.norm(dim=0)[None]
-    return ((a.T @ b).abs() / sizes.clamp(min=1e-30) > EXACT).any(1)
+    exact: Tensor = (a.T @ b).abs() / sizes.clamp(min=1e-30) > EXACT
+    return exact.any(1)

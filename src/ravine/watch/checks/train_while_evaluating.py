@@ -25,9 +25,10 @@ class _Judged:
 class TrainWhileEvaluating(Check):
     """Sees losses without gradients of a model in training mode, with dropout that drops or batch norm that learns.
 
-    Exact: the model's own flag, at a loss that no gradient belongs to, of outputs that are not the ones it is trained on in that
-    step. Several models, of which one may serve another, are not asked. Where an evaluation only counts hits, there is no loss:
-    then passes without gradients over batches of a DataLoader tell, three in a row with no backward pass between them.
+    Exact: the model's own flag, at a loss that no gradient belongs to, of outputs that are not the ones it is trained
+    on in that step. Several models, of which one may serve another, are not asked. Where an evaluation only counts
+    hits, there is no loss: then passes without gradients over batches of a DataLoader tell, three in a row with no
+    backward pass between them.
     """
 
     name: ClassVar[str] = "train-while-evaluating"

@@ -14,9 +14,9 @@ from ravine.watch.instrument import LossSeen, Scene
 class WrongLoss(Check):
     """Sees losses that cannot measure what they are given.
 
-    Exact, each by what the loss is defined for: cross_entropy over a single class is 0 whatever the network says; the outputs
-    of nll_loss are logarithms of probabilities, none above 0; targets of a binary cross-entropy lie in [0, 1], and
-    class probabilities given to cross_entropy have the sum 1.
+    Exact, each by what the loss is defined for: cross_entropy over a single class is 0 whatever the network says; the
+    outputs of nll_loss are logarithms of probabilities, none above 0; targets of a binary cross-entropy lie in [0,
+    1], and class probabilities given to cross_entropy have the sum 1.
     """
 
     name: ClassVar[str] = "wrong-loss"

@@ -15,10 +15,11 @@ MOST_LAYERS = 16
 
 
 class BatchNorm(Instrument):
-    """`mean_drift` and `std_drift` of each batch norm at sampled steps: the batch's statistics against the running ones.
+    """`mean_drift` and `std_drift` of each batch norm at sampled steps: the batch's against the running ones.
 
-    The mean's in standard deviations of the batch; the deviation's as the logarithm of their ratio, both as the root mean
-    square over channels. `values` is the number of values that a channel's statistics come from, `rows` that of examples.
+    The mean's in standard deviations of the batch; the deviation's as the logarithm of their ratio, both as the root
+    mean square over channels. `values` is the number of values that a channel's statistics come from, `rows` that of
+    examples.
     """
 
     name: ClassVar[str] = "batch_norm"

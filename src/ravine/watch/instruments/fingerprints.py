@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -30,7 +31,7 @@ class Fingerprints:
         return (flat[:, places].to(weights.dtype) * weights).sum(1)
 
     def batch(self, rows: Tensor | None, targets: Tensor) -> Tensor:
-        """Two numbers for a batch, in its order: of its inputs' fingerprints, 0 where there are none, and its targets."""
+        """Two numbers for a batch: of its inputs' fingerprints, 0 where there are none, and its targets."""
         flat = targets.detach().reshape(1, -1)
         places, weights = self._of(flat)
         of_targets = (flat[:, places].to(weights.dtype) * weights).sum()
@@ -55,13 +56,13 @@ class Fingerprints:
 def sorted_by_label(batches: list[Tensor]) -> dict[str, Any]:
     """What tells that classes come one after another; nothing when they do not, or only one came.
 
-    Neighbouring rows rarely differ, and neighbouring batches are of the same classes. Batches made of some rows of each of a
-    few classes, on purpose, are not like their neighbours.
+    Neighbouring rows rarely differ, and neighbouring batches are of the same classes. Batches made of some rows of
+    each of a few classes, on purpose, are not like their neighbours.
     """
     stream = torch.cat(batches)
     if stream.numel() < FEWEST_ROWS:
         return {}
-    classes, numbers = stream.unique(return_inverse=True)
+    classes, numbers = torch.unique(stream, return_inverse=True)
     if not 2 <= classes.numel() <= max(2, stream.numel() // 4):
         return {}
     shares = torch.bincount(numbers).double() / numbers.numel()
@@ -73,7 +74,7 @@ def sorted_by_label(batches: list[Tensor]) -> dict[str, Any]:
         torch.bincount(part, minlength=classes.numel()).double() / part.numel()
         for part in numbers.split([one.numel() for one in batches])
     ]
-    alike = sum(float(a @ b) for a, b in zip(counts, counts[1:], strict=False)) / (len(counts) - 1)
+    alike = sum(float(a @ b) for a, b in pairwise(counts)) / (len(counts) - 1)
     if alike < min(0.9, ALIKE * float((shares**2).sum())):
         return {}
     return {"rows": numbers.numel(), "changes": changes, "expected": round(expected), "classes": classes.numel()}
@@ -100,7 +101,8 @@ def repeats(batches: Tensor) -> int:
     """After how many batches the same ones come again in the same order, for as long; 0 when they do not.
 
     Args:
-        batches: (batches, 2), as `Fingerprints.batch` gives them. Equal targets count where inputs are augmented, if there
+        batches: (batches, 2), as `Fingerprints.batch` gives them. Equal targets count where inputs are augmented, if
+        there
             are many different ones.
     """
     for column in (0, 1):
@@ -143,7 +145,7 @@ class Overlap:
             parts.append(rows)
 
     def found(self) -> dict[str, Any]:
-        """How many evaluated rows are among those learned from, where that is neither none nor all the training data."""
+        """How many evaluated rows are among those learned from, where that is neither none nor all of those."""
         seen_batches = [part.cpu() for part in self._new]
         self._new = []
         for part in seen_batches:

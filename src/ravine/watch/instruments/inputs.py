@@ -49,8 +49,9 @@ class Inputs(Instrument):
         if x.dim() == 2 and x.shape[0] > 2 and x.shape[1] <= COLUMNS:
             spreads = x.float().std(0)
             self._pending |= {"widest": spreads.amax(), "typical": spreads.median()}
-        first = next((leaf for leaf in module.modules() if isinstance(getattr(leaf, "weight", None), Tensor)), None)
-        self._pending["normalized"] = first is not None and first.weight.dim() == 1
+        weights = (getattr(leaf, "weight", None) for leaf in module.modules())
+        first = next((weight for weight in weights if isinstance(weight, Tensor)), None)
+        self._pending["normalized"] = first is not None and first.dim() == 1
 
     def loss(self, scene: Scene, seen: LossSeen) -> None:
         """Measure the targets, and the outputs beside them."""

@@ -103,7 +103,9 @@ class Layers(Instrument):
     def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
         """Norms of the updates; write the rows."""
         if self._before:
-            moved = torch._foreach_sub([w.detach() for _, w, _ in self._before], [old for _, _, old in self._before])
+            moved = list(
+                torch._foreach_sub([w.detach() for _, w, _ in self._before], [old for _, _, old in self._before])
+            )
             for (layer, _, _), size in zip(self._before, _norms(moved), strict=True):
                 layer.numbers["update_norm"] = size
         for layer in (*self._layers.values(), *self._extra):

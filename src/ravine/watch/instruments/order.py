@@ -19,8 +19,8 @@ MOST_TARGETS = 65_536
 class Order(Instrument):
     """Sees labels that come sorted, batches that come in the same order at each epoch, and evaluation on training rows.
 
-    Exact: the stream of labels itself; equal batches, by a fingerprint of inputs and targets, one whole epoch long; equal rows
-    of the inputs. What an augmentation changes is not recognized.
+    Exact: the stream of labels itself; equal batches, by a fingerprint of inputs and targets, one whole epoch long;
+    equal rows of the inputs. What an augmentation changes is not recognized.
     """
 
     name: ClassVar[str] = "order"

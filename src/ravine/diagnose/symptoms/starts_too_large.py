@@ -1,0 +1,64 @@
+"""This run starts too large: the first weights make the signal grow from layer to layer."""
+
+from __future__ import annotations
+
+import statistics
+from typing import Any
+
+from ravine.diagnose.exact import finding, normalizes, weighted
+from ravine.diagnose.first import first_layers
+from ravine.diagnose.symptom import Symptom, Tier
+from ravine.records.finding import Finding, Severity
+from ravine.records.history import History
+
+GAIN = 3.0  # of a layer, in the middle; schemes that are in use have 0.3 to 1.5
+LARGE = 10.0  # deviation of what the last layer gives
+ON_THE_FLAT = 0.5  # share of bounded activations
+
+
+def starts_too_large(history: History) -> Finding | None:
+    """Layers that multiply the signal several times before the first update.
+
+    What it sees: at the first step, how many times larger the output of each layer is than its input, in root mean
+        square; the deviation of the last output, and the share of bounded activations on the flat.
+    Why it matters: the first answers are extreme and sure, and bounded activations have no gradient there.
+    Not to be mistaken for: large inputs, which a layer only passes on; networks with a normalization after each layer,
+        to which the scale of the weights does not matter.
+    What to do: a scheme that keeps the variance, He or Glorot; torch's layers come with one.
+    Source: Glorot & Bengio 2010; He et al. 2015; Mishkin & Matas 2016.
+    """
+    if history.about.get("resumed") or normalizes(history):
+        return None
+    layers = first_layers(history, weighted(history))
+    if len(layers) < 2:
+        return None
+    middle = statistics.median(layer.gain for layer in layers)
+    flat = max((row.get("saturated") or 0.0 for row in _first_rows(history)), default=0.0)
+    last = layers[-1]
+    if middle < GAIN or (last.out < LARGE and flat < ON_THE_FLAT):
+        return None
+    widest = max(layers, key=lambda layer: layer.gain)
+    return finding(
+        STARTS_TOO_LARGE,
+        f"At step {last.step} layers multiply the signal by {middle:.3g} (in the middle; {widest.name} by "
+        f"{widest.gain:.3g}), so that the last one, {last.name}, gives numbers of ±{last.out:.3g}.",
+        step=last.step,
+        details={"gains": {layer.name: layer.gain for layer in layers}},
+        confidence=0.97,
+    )
+
+
+def _first_rows(history: History) -> list[dict[str, Any]]:
+    rows = list(history.of_kind("layer"))
+    return [row for row in rows if row["step"] == rows[0]["step"]]
+
+
+STARTS_TOO_LARGE = Symptom(
+    name="starts-too-large",
+    look=starts_too_large,
+    needs=("weight_norm",),
+    measure="run it as `ravine watch train.py`, or the model through `ravine probe`",
+    tier=Tier.LAYERS,
+    severity=Severity.ERROR,
+    advice="Initialize with `nn.init.kaiming_normal_` (before ReLU) or `nn.init.xavier_normal_`.",
+)
