@@ -16,6 +16,9 @@ from torch.utils.data import DataLoader
 
 from ravine.core.errors import BadData, BadValue, refusal
 
+Weigh = Callable[[Any], Any]
+"""Target of some rows → how much they count in a mean loss, a number or a tensor of one."""
+
 Order = Literal["shuffle", "replacement", "fixed", "sequential"]
 ORDERS: tuple[Order, ...] = ("shuffle", "replacement", "fixed", "sequential")
 
@@ -41,6 +44,11 @@ class Batches(Protocol):
     """Anything that can be walked through epoch by epoch, from any step on."""
 
     rows: int
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of one whole optimizer step, over all processes."""
+        ...
 
     def __len__(self) -> int:
         """Optimizer steps in one epoch."""
@@ -98,6 +106,7 @@ class TensorBatches:
         world: Number of processes; each takes every `world`-th row of a piece.
         device: Where batches go; None leaves them where the fields are.
         subset: Row numbers that take part, int64; None for all. Nothing is copied.
+        weigh: How much the rows of a piece count; None counts them.
     """
 
     def __init__(
@@ -113,6 +122,7 @@ class TensorBatches:
         world: int = 1,
         device: torch.device | None = None,
         subset: Tensor | None = None,
+        weigh: Weigh | None = None,
     ) -> None:
         if order not in ORDERS:
             raise BadValue(refusal("batches", "order", f"be one of {', '.join(ORDERS)}", order))
@@ -134,6 +144,7 @@ class TensorBatches:
         self.rank = rank
         self.world = world
         self.device = device
+        self.weigh = weigh
 
     def __len__(self) -> int:
         return math.ceil(self.rows / self.batch_size)
@@ -162,12 +173,14 @@ class TensorBatches:
             return
         for step in steps:
             pieces = step.tensor_split(min(self.pieces, len(step)))
+            weight = float(len(step) if self.weigh is None else self.weigh(self.target.index_select(0, step)))
             for number, piece in enumerate(pieces, start=1):
-                yield self._piece(piece, len(step), ends_step=number == len(pieces))
+                yield self._piece(piece, weight, ends_step=number == len(pieces))
 
-    def _piece(self, piece: Tensor, rows_of_step: int, *, ends_step: bool) -> Batch:
+    def _piece(self, piece: Tensor, weight_of_step: float, *, ends_step: bool) -> Batch:
         mine = piece[self.rank :: self.world]
-        share = len(mine) * self.world / rows_of_step
+        weight = float(len(mine) if self.weigh is None else self.weigh(self.target.index_select(0, mine)))
+        share = weight * self.world / weight_of_step if weight_of_step else 0.0
         if len(mine) == 0:
             # Every process must take part in the exchange of gradients: one row of no weight.
             mine, share = piece[:1], 0.0
@@ -181,6 +194,15 @@ class LoaderBatches:
 
     A resumed epoch replays the loader's batches up to `start` without training on them, so the
     loader's own random draws stay what they were.
+
+    Args:
+        loader: Yields (x, …, y).
+        pieces: How many of its batches make an optimizer step.
+        device: Where batches go.
+        name: For errors.
+        world: Number of processes, each with a loader of its own.
+        weigh: How much a batch counts; None counts rows, of which all processes have equally many.
+        mean: The mean of a number over the processes, where weights are to be compared between them.
     """
 
     def __init__(
@@ -190,6 +212,9 @@ class LoaderBatches:
         pieces: int = 1,
         device: torch.device | None = None,
         name: str = "loader",
+        world: int = 1,
+        weigh: Weigh | None = None,
+        mean: Callable[[float], float] | None = None,
     ) -> None:
         try:
             self._loader_batches = len(loader)
@@ -203,6 +228,7 @@ class LoaderBatches:
         self.pieces = pieces
         self.device = device
         self.name = name
+        self.world, self.weigh, self._mean = world, weigh, mean
         try:
             self.rows = len(loader.dataset)  # type: ignore[arg-type]
         except (AttributeError, TypeError):  # no dataset, or one without a length
@@ -210,6 +236,13 @@ class LoaderBatches:
 
     def __len__(self) -> int:
         return math.ceil(self._loader_batches / self.pieces)
+
+    @property
+    def batch_size(self) -> int:
+        """Rows of one whole optimizer step, over all processes."""
+        own = getattr(self.loader, "batch_size", None)
+        rows = own if isinstance(own, int) else math.ceil(self.rows / self.world / self._loader_batches)
+        return rows * self.pieces * self.world
 
     def epoch(self, epoch: int, start: int = 0, replayed: Callable[[], object] | None = None) -> Iterator[Batch]:
         """See `Batches.epoch`."""
@@ -229,9 +262,13 @@ class LoaderBatches:
             if len(window) == self.pieces or number == self._loader_batches:
                 # The whole window is known before its first piece is weighed: a short last one
                 # counts its own rows, not the rows it might have had.
-                rows_of_step = sum(rows for _, _, rows in window)
-                for place, (inputs, target, rows) in enumerate(window, start=1):
-                    yield Batch(inputs, target, rows / rows_of_step, place == len(window))
+                weights = [float(rows if self.weigh is None else self.weigh(target)) for _, target, rows in window]
+                weight_of_step = sum(weights)
+                if self.weigh is not None and self._mean is not None:
+                    weight_of_step = self._mean(weight_of_step)
+                for place, ((inputs, target, _), weight) in enumerate(zip(window, weights, strict=True), start=1):
+                    share = weight / weight_of_step if weight_of_step else 0.0
+                    yield Batch(inputs, target, share, place == len(window))
                 window = []
 
     def parted(self, loaded: Any) -> tuple[tuple[Any, ...], Any, int]:

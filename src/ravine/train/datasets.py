@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, Sampler
 
 from ravine.core.errors import BadData
-from ravine.data.batches import Batches, LoaderBatches, Order, TensorBatches, resident, row_order
+from ravine.data.batches import Batches, LoaderBatches, Order, TensorBatches, Weigh, resident, row_order
 
 
 class EpochOrder(Sampler[int]):
@@ -49,6 +49,8 @@ def as_batches(
     world: int = 1,
     device: torch.device,
     workers: int = 0,
+    weigh: Weigh | None = None,
+    mean: Callable[[float], float] | None = None,
 ) -> Batches:
     """Batches from (x, …, y) tensors or arrays, a Dataset, a DataLoader, or batches already.
 
@@ -56,6 +58,8 @@ def as_batches(
         BadData: `data` is none of these.
     """
     if isinstance(data, TensorBatches | LoaderBatches):
+        if weigh is not None:
+            data.weigh = weigh
         return data
     if (
         isinstance(data, list | tuple)
@@ -73,6 +77,7 @@ def as_batches(
             rank=rank,
             world=world,
             device=device,
+            weigh=weigh,
         )
     if isinstance(data, Dataset) and not isinstance(data, IterableDataset):
         rows = len(data)  # type: ignore[arg-type]
@@ -86,13 +91,13 @@ def as_batches(
             pin_memory=device.type == "cuda",
             persistent_workers=workers > 0,
         )
-        return LoaderBatches(loader, pieces=pieces, device=device, name=name)
+        return LoaderBatches(loader, pieces=pieces, device=device, name=name, world=world, weigh=weigh, mean=mean)
     if (
         hasattr(data, "__iter__")
         and hasattr(data, "__len__")
         and not isinstance(data, str | bytes | dict | list | tuple)
     ):
-        return LoaderBatches(data, pieces=pieces, device=device, name=name)
+        return LoaderBatches(data, pieces=pieces, device=device, name=name, world=world, weigh=weigh, mean=mean)
     raise BadData(
         f"{name}: must be (x, …, y) tensors or arrays, a Dataset, or a DataLoader with a length; "
         f"got {type(data).__name__}."

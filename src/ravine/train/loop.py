@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from ravine.data.batches import Batch
 
@@ -43,6 +44,7 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
     several = trainer.machine.world > 1
     no_sync: Any = trainer.machine.fabric.no_backward_sync
     every_step = events.heard("step")
+    noise_scale = trainer.noise_scale
 
     model.train()
     next_look = perf_counter() + LOOK_SECONDS
@@ -57,9 +59,20 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
         else:
             outputs = model(*inputs)
             loss = loss_of(outputs, wanted)
+        if share == 0.0 and isinstance(outputs, Tensor):
+            loss = outputs.sum() * 0.0  # a mean over nothing may be NaN, and NaN times 0 is not 0
+        looks = noise_scale is not None and noise_scale.due(trainer.step)
+        held = looks and noise_scale is not None and several and noise_scale.holds
         # Gradients of several processes are exchanged once a step, at its last piece.
-        with no_sync(model) if several and not ends_step else contextlib.nullcontext():
+        with no_sync(model) if several and (held or not ends_step) else contextlib.nullcontext():
             (loss if share == 1.0 else loss * share).backward()  # type: ignore[no-untyped-call]
+        if looks and noise_scale is not None:
+            if held or not ends_step:
+                noise_scale.piece(share, len(target))
+            if held:
+                noise_scale.exchange()
+            if ends_step:
+                noise_scale.step()
         tally.add(loss, outputs, target, share, ends_step)
         trainer.samples += len(target)
         if not ends_step:

@@ -83,13 +83,13 @@ class Machine:
         """Whether any process raised its flag; every process must ask."""
         if self.world == 1:
             return flag
-        return bool(self._sum(torch.tensor(float(flag), device=self.device)) > 0)
+        return bool(self.sum(torch.tensor(float(flag), device=self.device)) > 0)
 
     def mean(self, value: float) -> float:
         """The mean of a number over the processes."""
         if self.world == 1:
             return value
-        return float(self._sum(torch.tensor(value, dtype=torch.float64, device=self.device))) / self.world
+        return float(self.sum(torch.tensor(value, dtype=torch.float64, device=self.device))) / self.world
 
     def gather_rows(self, rows: Tensor) -> Tensor:
         """The rows of all processes, one after the other, (all rows, …)."""
@@ -123,7 +123,8 @@ class Machine:
         if self.world > 1 and torch.distributed.is_initialized():
             torch.distributed.destroy_process_group()
 
-    def _sum(self, value: Tensor) -> Tensor:
+    def sum(self, value: Tensor) -> Tensor:
+        """The sum of a tensor over the processes; every process must ask."""
         total = self.fabric.all_reduce(value, reduce_op="sum")
         assert isinstance(total, Tensor)
         return total

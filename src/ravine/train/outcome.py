@@ -18,6 +18,8 @@ class Outcome:
         best_epoch: Epoch (from 1) whose weights were kept; 0 when nothing was ever the best.
         best: Value of the watched metric there.
         watched: Name of that metric: "val_accuracy", "train_loss", …
+        kept: Which weights these are where there was a choice: "average" or "raw".
+        noise_scale: Gradient noise scale in rows, where it could be estimated.
         stopped_by: Why it ended, for people.
         interrupted: Ended by Ctrl-C or SIGTERM: it can be resumed.
         broke_at: Step at which the loss stopped being a number, if it did.
@@ -31,6 +33,8 @@ class Outcome:
     best_epoch: int
     best: float | None
     watched: str
+    kept: str = ""
+    noise_scale: float | None = None
     stopped_by: str
     interrupted: bool = False
     broke_at: int | None = None

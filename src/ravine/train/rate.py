@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch.optim import Optimizer
 
 from ravine.core.time import Clockwork
+from ravine.optim.averages.average import Factor
 from ravine.schedules import Guided, PlateauState, build, parse
 from ravine.schedules.on import momenta_of, set_momentum
 
@@ -22,6 +24,9 @@ class Rate:
         text: The recipe's schedule.
         run: How long the run is.
         warmup: The recipe's warmup.
+        done: Steps that lie behind the run: it is laid out over these and the run's own, and goes on
+            where they end.
+        tail: Turns the factor of this run's steps into another that ends as an average asks for.
 
     Attributes:
         told: What it does, for people.
@@ -30,13 +35,17 @@ class Rate:
         BadValue: The schedule is longer than the run.
     """
 
-    def __init__(self, text: str, run: Clockwork, warmup: str) -> None:
-        found = build(text, run, warmup=warmup)
+    def __init__(
+        self, text: str, run: Clockwork, warmup: str, *, done: int = 0, tail: Callable[[Factor], Factor] | None = None
+    ) -> None:
+        found = build(text, replace(run, total_steps=run.total_steps + done), warmup=warmup)
         self.told = text if parse(text).rises else f"{text} after a warmup of {warmup}"
         self.schedule = found.schedule if isinstance(found, Guided) else found
         self._plateau = found.feedback if isinstance(found, Guided) else None
         self._begins = found.begins if isinstance(found, Guided) else 0.0
         self._state = PlateauState()
+        self.done = done
+        self._factor = self._shifted if tail is None else tail(self._shifted)
         self._momenta: list[float | None] = []
 
     @property
@@ -46,7 +55,7 @@ class Rate:
 
     def __call__(self, step: int) -> float:
         """The factor at `step`, counted from 0."""
-        return self.schedule(step) * self._state.factor
+        return self._factor(step) * self._state.factor
 
     def drive(self, optimizer: Optimizer) -> None:
         """Remember the momenta that groups have of their own.
@@ -59,19 +68,22 @@ class Rate:
 
     def set_momenta(self, groups: list[dict[str, Any]], step: int) -> None:
         """Give each group the momentum of `step`."""
-        now = self.schedule.momentum_at(step)
+        now = self.schedule.momentum_at(step + self.done)
         for group, own in zip(groups, self._momenta, strict=True):
             set_momentum(group, own if now is None else now)
 
     def look(self, step: int, row: Mapping[str, Any]) -> None:
         """Take in the numbers of an epoch that ended with `step`."""
-        if self._plateau is not None and step >= self._begins:
+        if self._plateau is not None and step + self.done >= self._begins:
             _, self._state = self._plateau(row.get("val_loss", row["train_loss"]), self._state)
 
     def state_dict(self) -> dict[str, Any]:
         """What resuming needs."""
-        return self._state._asdict()
+        return {"plateau": self._state._asdict(), "done": self.done}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Take up where `state_dict` left off."""
-        self._state = PlateauState(**state)
+        self._state = PlateauState(**state["plateau"])
+
+    def _shifted(self, step: float) -> float:
+        return self.schedule(step + self.done)

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadRun, BadValue, Faults, refusal
 from ravine.core.time import Length, Unit
-from ravine.optim.averages import parse as average
+from ravine.optim.averages import parse as parse_average
 from ravine.regularize.augment import PRESETS
 from ravine.regularize.augment.named import NAMED
 from ravine.regularize.chosen import faults_of
@@ -131,7 +131,7 @@ class TrainChoices(Choices):
     def _known_average(cls, value: Any) -> Any:
         """A text is read at once."""
         if value != "auto":
-            average(value)
+            parse_average(value)
         return value
 
     @field_validator("min_delta")

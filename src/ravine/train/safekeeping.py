@@ -55,12 +55,14 @@ class Safekeeping:
         assert trainer.machine is not None
         began = time.perf_counter()
         states = trainer.machine.gather_objects({"now": random_state(), "epoch_start": trainer.epoch_start_state})
+        noise = trainer.noise_scale.state_dict() if trainer.noise_scale is not None else None
+        noises = trainer.machine.gather_objects(noise)
         if trainer.machine.speaks:
             best_step = trainer.best_step
             # The best weights first: a snapshot on disk never names a file that is not there.
             if trainer.best_state is not None and best_step is not None:
                 self._snapshots.write_best(best_step, trainer.best_state)
-            self._snapshots.write(trainer.step, _whole_state(trainer, states))
+            self._snapshots.write(trainer.step, _whole_state(trainer, states, noises))
             if best_step is not None:
                 self._snapshots.forget_best({best_step, *self._kept_best})
                 self._kept_best = (best_step, *self._kept_best)[:2]
@@ -86,6 +88,9 @@ class Safekeeping:
         if trainer.average is not None:
             trainer.average.load_state_dict(state["average"])
         trainer.keeper.load_state_dict(state["keeper"])
+        trainer.stops.load_state_dict(state["stops"])
+        if trainer.noise_scale is not None:
+            trainer.noise_scale.load_state_dict(state["noise_scale"][trainer.machine.rank])
         trainer.schedule.load_state_dict(state["schedule"])
         trainer.watch, trainer.step = state["watch"], state["step"]
         trainer.seconds = state["seconds"]
@@ -118,7 +123,7 @@ class Safekeeping:
             )
 
 
-def _whole_state(trainer: Trainer, random_states: list[Any]) -> dict[str, Any]:
+def _whole_state(trainer: Trainer, random_states: list[Any], noise_scales: list[Any]) -> dict[str, Any]:
     """Everything a resumed run needs to go on as if nothing had happened."""
     return {
         "step": trainer.step,
@@ -132,6 +137,8 @@ def _whole_state(trainer: Trainer, random_states: list[Any]) -> dict[str, Any]:
         "optimizer": trainer.optimizer.state_dict(),
         "average": trainer.average.state_dict() if trainer.average is not None else None,
         "keeper": trainer.keeper.state_dict(),
+        "stops": trainer.stops.state_dict(),
+        "noise_scale": noise_scales,
         "schedule": trainer.schedule.state_dict(),
         "watch": trainer.watch,
         "best_step": trainer.best_step,

@@ -17,44 +17,42 @@ import torch
 from torch import Tensor, nn
 
 from ravine import optim
-from ravine.core.errors import BadValue, refusal
 from ravine.core.files import explained
 from ravine.core.time import Clockwork
 from ravine.data.batches import Batches
+from ravine.optim.averages import Averaged
+from ravine.optim.averages import parse as parse_average
 from ravine.records.folder import RunFolder
 from ravine.records.history import History
 from ravine.records.metrics import MetricsWriter
 from ravine.records.results import PlanSection
 from ravine.regularize.chosen import Chosen, both, choose
-from ravine.train.average import MovingAverage
 from ravine.train.datasets import as_batches
 from ravine.train.decide import decide, planned_steps
-from ravine.train.evaluation import evaluate
 from ravine.train.events import Event, Events
 from ravine.train.guarded import settings_put_back, users_code
 from ravine.train.guess import guessed_metrics
 from ravine.train.interrupt import Interrupt
+from ravine.train.judging import copied, evaluated, judge, judges
 from ravine.train.loop import run_epoch
 from ravine.train.machine import Machine
-from ravine.train.metrics import HIGHER_IS_BETTER
+from ravine.train.noise_scale import NoiseScale, noise_scale_for
 from ravine.train.outcome import Outcome
 from ravine.train.plan import measured_decision
 from ravine.train.randomness import random_state, seed_everything, set_random_state
 from ravine.train.rate import Rate
 from ravine.train.recipe import Recipe
 from ravine.train.safekeeping import Safekeeping
-from ravine.train.stopping import BestKeeper, standard_error
+from ravine.train.scaled_lr import scaled_lr
 from ravine.train.tally import Tally
 
 Loss = Callable[[Any, Any], Tensor]
 Metrics = Callable[[Tensor, Tensor], dict[str, float]]
+Weigh = Callable[[Any], Any]
 Transform = Callable[[tuple[Any, ...], Any], tuple[tuple[Any, ...], Any]]
 
 DEFAULTS: dict[str, Any] = {"epochs": 10, "lr": 1e-3, "weight_decay": 0.01, "batch_size": 128, "average": 0.0}
 """What "auto" means for somebody's own network; `ravine fit` chooses by the data instead."""
-
-PATIENCE_SHARE = 0.25
-"""patience="auto": a quarter of the epochs without gain, five at least."""
 
 
 class Trainer:
@@ -69,6 +67,9 @@ class Trainer:
         higher_is_better: Direction of `watch`, where its name does not tell.
         validation_loss: When the loss to report differs from the one to train with.
         transform: (inputs, target) → (inputs, target), applied to each training batch on the device.
+        weigh: Target → how much a piece of a step counts, for a loss that is a mean over something else than
+            rows: tokens that are no padding, the sum of sample weights. Accumulation is then exact for it.
+        after_epochs: Epochs that the schedule has behind it: it is laid out over these and the new ones.
         run_dir: Folder for metrics and snapshots; None keeps everything in memory.
         resume: Go on from the newest snapshot in `run_dir`.
         regularize: Techniques by name, {"dropconnect": 0.2}, on while training and off afterwards; those that
@@ -77,8 +78,9 @@ class Trainer:
         machine: Processes and devices already set up; None makes them from `choices`.
         choices: Anything of the recipe's [train], [machine] and [keep] tables: `optimizer`, `lr`,
             `epochs`, `minutes`, `batch_size`, `accumulate`, `schedule`, `warmup`, `weight_decay`,
-            `momentum`, `clip_norm`, `average`, `patience`, `order`, `plan`, `accelerator`, `devices`,
-            `strategy`, `threads`, `workers`, `checkpoint_seconds`.
+            `momentum`, `clip_norm`, `scale_lr`, `average`, `patience`, `min_delta`, `stop`, `target_value`,
+            `diverged`, `order`, `plan`, `accelerator`, `devices`, `strategy`, `threads`, `workers`,
+            `checkpoint_seconds`.
 
     Raises:
         Faults: Choices out of bounds or unknown, all at once.
@@ -94,6 +96,8 @@ class Trainer:
         higher_is_better: bool | None = None,
         validation_loss: Loss | None = None,
         transform: Transform | None = None,
+        weigh: Weigh | None = None,
+        after_epochs: float = 0.0,
         regularize: dict[str, Any] | Chosen | None = None,
         run_dir: str | Path | None = None,
         resume: bool = False,
@@ -110,8 +114,8 @@ class Trainer:
         self.validation_loss: Loss = validation_loss or self.loss
         self.metrics = metrics or guessed_metrics(self.loss)
         self.transform = both(transform, self.chosen)
-        self.watch = watch
-        self._higher_is_better = higher_is_better
+        self.weigh, self._after_epochs = weigh, after_epochs
+        self.watch, self.higher_is_better = watch, higher_is_better
         self.seed = seed
         self.events = Events()
         self.rows: list[dict[str, Any]] = []  # epoch rows of this process, newest last
@@ -205,7 +209,16 @@ class Trainer:
     def _as_batches(self, data: Any, name: str, **choices: Any) -> Batches:
         assert self.machine is not None
         machine = self.machine
-        return as_batches(data, name, rank=machine.rank, world=machine.world, device=machine.device, **choices)
+        return as_batches(
+            data,
+            name,
+            rank=machine.rank,
+            world=machine.world,
+            device=machine.device,
+            weigh=self.weigh,
+            mean=machine.mean if machine.world > 1 else None,
+            **choices,
+        )
 
     def _opened_writer(self) -> MetricsWriter | None:
         assert self.machine is not None
@@ -225,12 +238,12 @@ class Trainer:
             self.total_steps = fits if choices.epochs == "auto" else min(self.total_steps, fits)
         samples = self.batches.rows / per_epoch  # of a step, also where somebody's own loader makes the batches
         clockwork = Clockwork(total_steps=self.total_steps, steps_per_epoch=per_epoch, batch_size=samples)
-        self.schedule = Rate(choices.schedule, clockwork, choices.warmup)
-        patience = choices.patience
-        if patience == "auto":
-            patience = max(5, math.ceil(PATIENCE_SHARE * self.total_steps / per_epoch))
-        watches = isinstance(patience, int) and self.validation is not None
-        self.keeper = BestKeeper(higher_is_better=False, patience=int(patience) if watches else None)
+        how = parse_average(choices.average if choices.average != "auto" else DEFAULTS["average"])
+        self._how = how.fitted(clockwork) if how is not None else None
+        done = round(self._after_epochs * per_epoch) if state is None else state["schedule"]["done"]
+        tail = self._how.tail if self._how is not None else None
+        self.schedule = Rate(choices.schedule, clockwork, choices.warmup, done=done, tail=tail)
+        self.keeper, self.stops = judges(self)
 
     def _steps_that_fit(self, seconds: float) -> int:
         """Steps that end in time, evaluation (a third of a step's work a row) and the rest counted in."""
@@ -250,7 +263,8 @@ class Trainer:
         """Everything that changes while training."""
         assert self.machine is not None
         choices = self.choices
-        self.base_lr: float = choices.lr if choices.lr != "auto" else DEFAULTS["lr"]
+        lr = choices.lr if choices.lr != "auto" else DEFAULTS["lr"]
+        self.base_lr: float = scaled_lr(lr, self.batches.batch_size, rule=choices.scale_lr)
         decay = choices.weight_decay if choices.weight_decay != "auto" else DEFAULTS["weight_decay"]
         # The layout first: gradients are exchanged in buckets laid out as the parameters are when wrapped.
         self.decision.lay_out(self.model)
@@ -266,8 +280,8 @@ class Trainer:
             nesterov=choices.nesterov and choices.momentum > 0,
         )
         self.schedule.drive(self.optimizer)
-        average = choices.average if choices.average != "auto" else DEFAULTS["average"]
-        self.average = MovingAverage(self.model, average) if average > 0 else None
+        self.average = Averaged(self.model, self._how) if self._how is not None else None
+        self.noise_scale: NoiseScale | None = noise_scale_for(self)
         self.step = 0
         self.seconds = 0.0  # in earlier parts of this run
         self.samples, self.busy_seconds = 0, 0.0
@@ -296,8 +310,8 @@ class Trainer:
 
     @property
     def evaluated_model(self) -> nn.Module:
-        """The network whose numbers count: the average of the weights where there is one."""
-        return self.average.module if self.average is not None else self.model
+        """The network whose numbers count: the average of the weights where there is one by now."""
+        return self.average.module if self.average is not None and self.average.ready else self.model
 
     def _train(self) -> None:
         self.began = time.perf_counter()
@@ -380,17 +394,10 @@ class Trainer:
             row |= {f"train_{name}": machine.mean(value) for name, value in found.items() if name != "loss"}
         if not math.isfinite(row["train_loss"]):
             self._break_off()
-        if self.validation is not None:
-            with users_code(lambda: "evaluation"):
-                found = evaluate(
-                    self.evaluated_model,
-                    self.validation,
-                    self.validation_loss,
-                    self.metrics,
-                    machine,
-                    self.decision.autocast(machine.device),
-                )
-            row |= {f"val_{name}": value for name, value in found.items()}
+        with users_code(lambda: "evaluation"):
+            row |= evaluated(self)
+        if self.noise_scale is not None:
+            row |= self.noise_scale.row()
         row |= {
             "lr": self.base_lr * self.schedule(self.step - 1),
             "seconds": self.elapsed(),
@@ -398,7 +405,7 @@ class Trainer:
         }
         self._write_row("epoch", **row)
         self.rows.append({"kind": "epoch", "step": self.step, **row})
-        self._judge(row, epoch)
+        judge(self, row, epoch)
         self.schedule.look(self.step, row)
         self.events.tell("epoch_end", self)
         if not self.stopped_by:
@@ -406,34 +413,6 @@ class Trainer:
         last = self.step >= self.total_steps or bool(self.stopped_by)
         if self.broke_at is None and machine.any(last or self._snapshot_due()):
             self._snapshot()
-
-    def _judge(self, row: dict[str, Any], epoch: int) -> None:
-        """Is this the best so far, and is patience at its end?"""
-        watched = self._watched(row)
-        rows = self.validation.rows if self.validation is not None else self.batches.rows
-        noise = standard_error(watched, row[watched], rows)
-        if self.keeper.look(row[watched], epoch, row.get("val_loss"), noise):
-            self.best_step = self.step
-            self.best_state = {
-                name: value.detach().clone() for name, value in self.evaluated_model.state_dict().items()
-            }
-            self.events.tell("improved", self)
-        if self.keeper.spent and not self.stopped_by and self.step < self.total_steps:
-            what = f"{watched} did not" if watched == "val_loss" else f"neither {watched} nor val_loss did"
-            self.stopped_by = f"patience: {what} better for {self.keeper.epochs_since} epochs"
-
-    def _watched(self, row: dict[str, Any]) -> str:
-        """The name of the watched number; found out once, at the first epoch's end."""
-        if self.watch is None:
-            guesses = [name for name in row if name.startswith("val_") and name != "val_loss"]
-            self.watch = next(iter([*guesses, *(["val_loss"] if "val_loss" in row else []), "train_loss"]))
-        if self.watch not in row:
-            known = ", ".join(name for name in row if name.startswith(("train_", "val_")))
-            raise BadValue(refusal("trainer", "watch", f"be one of {known}", self.watch))
-        bare = self.watch.partition("_")[2]
-        known_way = HIGHER_IS_BETTER.get(bare, "loss" not in bare and "error" not in bare)
-        self.keeper.higher_is_better = known_way if self._higher_is_better is None else self._higher_is_better
-        return self.watch
 
     def _break_off(self) -> None:
         """The loss is no number any more: nothing that follows can be."""
@@ -453,8 +432,8 @@ class Trainer:
                 self._snapshot()
         elif self.best_state is not None:
             self.model.load_state_dict(self.best_state)
-        elif self.average is not None:
-            self.model.load_state_dict(self.average.module.state_dict())
+        elif self.evaluated_model is not self.model:
+            self.model.load_state_dict(copied(self.evaluated_model))
         self.outcome = Outcome(
             history=History.of_run(self.folder.metrics) if self._writer and self.folder else History(self.rows),
             epochs=math.ceil(self.step / len(self.batches)),
@@ -462,6 +441,8 @@ class Trainer:
             best_epoch=self.keeper.best_epoch,
             best=self.keeper.best,
             watched=self.watch or "train_loss",
+            kept=self.keeper.best_of,
+            noise_scale=self.noise_scale.value if self.noise_scale is not None else None,
             stopped_by=self.stopped_by or "the end of the schedule",
             interrupted=interrupted,
             broke_at=self.broke_at,
