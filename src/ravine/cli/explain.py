@@ -125,7 +125,7 @@ def _print(page: Page) -> None:
         heading("What it does")
     for paragraph in page.text.split("\n\n") if page.text else ():
         lines = paragraph.splitlines()
-        if all(line.startswith("  ") for line in lines):
+        if paragraph.startswith(">>> ") or all(line.startswith("  ") for line in lines):  # code, formulas
             console.print(Text(paragraph, style="green"), soft_wrap=True)
         else:
             told = " ".join(paragraph.split())
