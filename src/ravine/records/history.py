@@ -89,6 +89,7 @@ class History:
         self._beside = [dict(row) for row in rows]
         self._columns: Columns | None = None
         self._made: list[dict[str, Any]] | None = None
+        self._number: int | None = None
         self._kept: dict[Any, Any] = {}
         self._kept_of = -1
 
@@ -119,6 +120,11 @@ class History:
         if self._made is None:
             self._made = list(rows_of(self._columns))
         return [*self._made, *self._beside]
+
+    @property
+    def columns(self) -> Columns | None:
+        """The curves as arrays, where they are kept so; None where rows are all there is."""
+        return self._columns
 
     def add(self, row: Mapping[str, Any]) -> None:
         """One more row; where curves are kept in columns, of a kind that holds none."""
@@ -158,7 +164,11 @@ class History:
         return iter(self._once("kinds", self._by_kind).get(kind, ()))
 
     def __len__(self) -> int:
-        return len(self._beside) + (0 if self._columns is None else number_of_rows(self._columns))
+        if self._columns is None:
+            return len(self._beside)
+        if self._number is None:
+            self._number = number_of_rows(self._columns)
+        return self._number + len(self._beside)
 
     def _series(self, name: str, kind: str) -> Series:
         if self._columns is not None:

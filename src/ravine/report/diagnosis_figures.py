@@ -21,6 +21,7 @@ _BESIDE = ("epoch", "seconds", "data_seconds", "batch_size")
 _MOST_OTHERS = 10
 _LANES = ("train", "val", "net", "error", "note", "base", "warning", "accent")
 _LEVELS = ("lowest", "best", "plateau", "floor", "guess", "level", "highest", "last")
+_LOW_LEVELS = ("lowest", "best", "floor")  # named below their lines: the curve comes from above
 _MOST_LEVELLED = 2  # findings: more would hide the curves
 _LAYERS = {
     "grad_norm": "Gradient norm of each layer",
@@ -207,8 +208,8 @@ def _level(finding: Finding, word: str, level: float, end: float) -> dict[str, A
         "mode": "lines+text",
         "x": [finding.first_step, end],
         "y": [level, level],
-        "text": [f"{word} {significant(level)}", ""],
-        "textposition": "top right",
+        "text": [f"\u00a0{word} {significant(level)}", ""],
+        "textposition": "bottom right" if word in _LOW_LEVELS else "top right",
         "textfont": {"color": color(finding.severity.value), "size": 11},
         "line": {"width": 1, "dash": "dot", "color": color(finding.severity.value)},
         "hoverinfo": "skip",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -277,15 +278,36 @@ def _add_epochs(columns: dict[str, dict[str, Points]], placed: list[_Placed]) ->
     counted = [(one.steps, one.epochs) for one in placed if one.epochs is not None]
     if not counted:
         return None
-    steps, first = np.unique(np.concatenate([steps for steps, _ in counted]), return_index=True)
-    epochs = np.concatenate([epochs for _, epochs in counted])[first]
+    steps, epochs = united(counted)
     for curves in columns.values():
         if curves:
-            there = np.unique(np.concatenate([s for s, _ in {id(s): (s, v) for s, v in curves.values()}.values()]))
+            there, _ = united(list(curves.values()))
             place = np.minimum(np.searchsorted(steps, there), len(steps) - 1)
             same = steps[place] == there
             curves["epoch"] = (there[same], epochs[place[same]])
     return _pace(steps, epochs)
+
+
+def united(curves: Sequence[Points]) -> Points:
+    """The steps of several curves, each once and in order, with the value of the first curve that has it.
+
+    Most have the same steps, or some of them: the longest is only added to where a step is missing.
+    """
+    import numpy as np
+
+    steps, values = max(curves, key=lambda points: len(points[0]))
+    seen = {id(steps)}
+    for others, theirs in curves:
+        if id(others) in seen:
+            continue
+        seen.add(id(others))
+        place = np.minimum(np.searchsorted(steps, others), len(steps) - 1)
+        new = steps[place] != others
+        if new.any():
+            merged = np.concatenate((steps, others[new]))
+            inorder = np.argsort(merged, kind="stable")
+            steps, values = merged[inorder], np.concatenate((values, theirs[new]))[inorder]
+    return steps, values
 
 
 def _about(log: Log, unit: str, pace: int | None, *, resumed: bool) -> dict[str, Any]:

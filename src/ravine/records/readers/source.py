@@ -14,6 +14,7 @@ from ravine.core.errors import BadData
 LARGEST = 4 * 2**30
 """Bytes of a log, unpacked: more is refused before it fills the memory."""
 _HEAD = 1 << 16
+_BLANK = b"\0 \t\r\n"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -59,7 +60,7 @@ class Source:
             raise BadData(f"{self.path}: cannot be read ({error.strerror or error}).") from None
         if data[:2] == b"\x1f\x8b":
             data = self._unpacked(data)
-        if not data.strip(b"\0 \t\r\n"):
+        if not data[:_HEAD].strip(_BLANK) and not data.strip(_BLANK):
             raise BadData(f"{self.path}: is empty: nothing was written into it yet.")
         return data
 
