@@ -40,13 +40,18 @@ def test_nothing_is_unpickled(trees):
     assert found == []
 
 
+RUNS_PROGRAMS = "watch/program.py"
+"""The one place where a file is run: the user's own program, as python would run it."""
+
+
 def test_nobody_evaluates_text_as_code(trees):
-    """exec is for the user's own file.py:function alone."""
+    """Files of the user are imported, and the program that is watched is run."""
     found = [
         f"{name}:{node.lineno}"
         for name, tree in trees.items()
         for node in ast.walk(tree)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("eval", "exec")
+        if name != RUNS_PROGRAMS
     ]
     assert found == []
 
