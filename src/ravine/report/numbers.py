@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
-from ravine.records.results import Score
+if TYPE_CHECKING:
+    from ravine.records.results import Score
 
 NONE = "–"
 
