@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from pathlib import Path
 from typing import Any, Literal
 
@@ -24,6 +25,7 @@ from ravine.data.task import Kind, encode_targets, fit_target
 from ravine.diagnose.doctor import examine
 from ravine.fit.augment_auto import settle_augment
 from ravine.fit.baselines import baseline_section, fit_baselines
+from ravine.fit.ensemble import Kept, Setting, assembled, gain_words, restarted, train_members
 from ravine.fit.evaluate.evaluate import evaluate
 from ravine.fit.fingerprint import fingerprint
 from ravine.fit.first_weights import scaled_by_data
@@ -33,19 +35,20 @@ from ravine.fit.network import Network
 from ravine.fit.regularized import chosen_for
 from ravine.fit.resolve import resolved, training_choices
 from ravine.fit.transform import batch_transform
+from ravine.fit.words import average_words, baseline_words, data_words, test_words, train_words
 from ravine.initialize import find_head, output_bias
 from ravine.models import advise, build, describe
 from ravine.records.environment import environment
 from ravine.records.finding import Finding, write_findings
 from ravine.records.folder import RunFolder
+from ravine.records.history import History
 from ravine.records.results import (
-    BaselineSection,
     Layer,
     ModelSection,
+    PlanSection,
     PrepareSection,
     Results,
     SplitSection,
-    TestSection,
     TrainSection,
 )
 from ravine.report.page import write_report
@@ -126,7 +129,7 @@ class Job:
         task = infer_task(raw, override=recipe.data.task, log_target=recipe.data.log_target)
         split = split_rows(raw, task, **recipe.split.model_dump(), seed=recipe.seed)
         section = data_section(raw, task, split.train)
-        self.keep("data", _data_words(section), data=section)
+        self.keep("data", data_words(section), data=section)
 
         self._found([*raw.findings, *audit(raw, task, split)])
         sizes = f"{len(split.train):,} train, {len(split.val):,} validation, {len(split.test):,} test"
@@ -146,7 +149,8 @@ class Job:
         self.keep("prepare", "; ".join(steps), prepare=PrepareSection(steps=steps))
         self._check_same_data(fields, target)
 
-        built = build(
+        make = functools.partial(
+            build,
             recipe.model.name,
             preparation.shape,
             task.outputs,
@@ -157,9 +161,9 @@ class Job:
             activation=recipe.model.activation,
             norm=recipe.model.norm,
             initialization=recipe.model.initialization,
-            seed=recipe.seed,
             task_kind=task.kind.value,
         )
+        built = make(seed=recipe.seed)
         body = self.own_model if self.own_model is not None else built.module
         advice = advise(built.name, preparation.shape.form, len(split.train), task.outputs, task.kind.value)
         self.settle(resolved(recipe, advice, built.name))
@@ -199,17 +203,17 @@ class Job:
                 seed=recipe.seed,
             )
             found = baseline_section(rivals, task, seed=recipe.seed)
-            self.keep("baselines", _baseline_words(found), baselines=found)
+            self.keep("baselines", baseline_words(found), baselines=found)
 
         *fields_near, target_near = resident((*fields, target), self.machine.device)
 
-        def part(rows: Any, order: Any, batch_size: int, pieces: int = 1) -> TensorBatches:
+        def part(rows: Any, order: Any, batch_size: int, pieces: int = 1, seed: int = recipe.seed) -> TensorBatches:
             return TensorBatches(
                 fields_near,
                 target_near,
                 batch_size=batch_size,
                 order=order,
-                seed=recipe.seed,
+                seed=seed,
                 pieces=pieces,
                 rank=self.machine.rank,
                 world=self.machine.world,
@@ -224,48 +228,77 @@ class Job:
         transform, words = batch_transform(recipe.train, preparation.shape, task)
         words += measured
         few = tuple(field[:2] for field in fields_near)
-        chosen = chosen_for(recipe, task, network, few, target_near[:2])
+        chosen_for(recipe, task, network, few, target_near[:2])
         smoothing = recipe.train.label_smoothing
         assert smoothing != "auto"
         if smoothing and task.kind is not Kind.REGRESS:
             words.append(f"label smoothing {smoothing:g}")
-        trainer = Trainer(
-            network,
-            loss_of(task.kind, smoothing),
-            metrics=lambda outputs, wanted: epoch_metrics(task, outputs, wanted),
-            watch=f"val_{task.metric}" if len(split.val) else None,
-            validation_loss=loss_of(task.kind),
-            transform=transform,
-            regularize=chosen,
-            run_dir=self.folder.path,
-            resume=self.resumes,
-            seed=recipe.seed,
-            machine=self.machine,
-            **training_choices(recipe),
-        )
-        outcome = self.train(
-            trainer,
-            part(split.train, recipe.train.order, size, recipe.train.accumulate),
-            part(split.val, "sequential", 4 * size) if len(split.val) else None,
-            words,
-        )
+        watch = f"val_{task.metric}" if len(split.val) else None
+
+        def trainer_of(network: Network, **more: Any) -> Trainer:
+            return Trainer(
+                network,
+                loss_of(task.kind, smoothing),
+                metrics=lambda outputs, wanted: epoch_metrics(task, outputs, wanted),
+                watch=watch,
+                validation_loss=loss_of(task.kind),
+                transform=transform,
+                regularize=chosen_for(recipe, task, network, few, target_near[:2]),
+                **{
+                    "machine": self.machine,
+                    "run_dir": self.folder.path,
+                    "resume": self.resumes,
+                    "seed": recipe.seed,
+                    **training_choices(recipe),
+                    **more,
+                },
+            )
+
+        def rows_of(seed: int) -> TensorBatches:
+            return part(split.train, recipe.train.order, size, recipe.train.accumulate, seed)
+
+        def fresh(seed: int) -> Network:
+            body = make(seed=seed).module if self.own_model is None else restarted(self.own_model, seed)
+            self._start_at_average(body, task, encoded[split.train])
+            made = Network(preparation.normalizer(), body, spare_empty=self.own_model is not None)
+            scaled_by_data(made, recipe.model.initialization, fields, split.train)
+            return made
+
+        held = part(split.val, "sequential", 4 * size) if len(split.val) else None
+        kept: list[Kept] = []
+        if recipe.ensemble.asked is None:
+            outcome = self.train(trainer_of(network), rows_of(recipe.seed), held, words)
+        else:
+            setting = Setting(
+                job=self,
+                watch=watch or "train_loss",
+                fresh=fresh,
+                trainer_of=trainer_of,
+                rows=rows_of,
+                held=held,
+                words=words,
+            )
+            outcome, kept, how = train_members(setting)
         if outcome.interrupted or not self.machine.speaks:
             return outcome
 
-        model = Model(
-            network=network,
-            task=task,
-            preparation=preparation,
-            built={
-                "name": name,
-                "rows": len(split.train),
-                **recipe.model.model_dump(exclude={"name"}),
-                # the size itself: a later Ravine may size networks otherwise
-                **(dataclasses.asdict(built.size) if built.size is not None else {}),
-                "seed": recipe.seed,
-                "task_kind": task.kind.value,
-            },
-        )
+        described = {
+            "name": name,
+            "rows": len(split.train),
+            **recipe.model.model_dump(exclude={"name"}),
+            # the size itself: a later Ravine may size networks otherwise
+            **(dataclasses.asdict(built.size) if built.size is not None else {}),
+            "seed": recipe.seed,
+            "task_kind": task.kind.value,
+        }
+
+        def model_of(network: Network, more: dict[str, Any]) -> Model:
+            return Model(network=network, task=task, preparation=preparation, built={**described, **more})
+
+        whole = None
+        if kept:
+            whole = assembled(kept, network, model_of, recipe.ensemble, raw, split.val, encoded[split.val])
+        model = model_of(network, {}) if whole is None else model_of(whole.network, whole.built)
         if len(split.val):
             seen = model.outputs(raw, split.val)
             model.extra.update(calibrate(task, seen, encoded[split.val]))
@@ -274,7 +307,10 @@ class Job:
             save_model(self.folder.model, model)
         if len(split.test):
             test = evaluate(model, raw, split.test, baselines=rivals, seed=recipe.seed)
-            self.keep("test", _test_words(test), test=test)
+            self.keep("test", test_words(test), test=test)
+            if whole is not None:
+                gained = whole.section(model, raw, split.test, encoded[split.test], how, recipe.seed)
+                self.keep("ensemble", gain_words(gained), ensemble=gained)
         return outcome
 
     def train(self, trainer: Trainer, train: Any, validate: Any, regularization: list[str]) -> Outcome:
@@ -283,14 +319,11 @@ class Job:
             from ravine.train.tensorboard import log_to_tensorboard
 
             log_to_tensorboard(trainer, self.folder.path / "tensorboard")
-        trainer.on("start", self._say_plan)
-        self.show.attach(trainer)
-        outcome = trainer.fit(train, validate)
+        outcome = self.follow(trainer, train, validate)
         choices = trainer.choices
         decay = f", weight decay {choices.weight_decay:g}" if choices.weight_decay != "auto" else ""
         words = [*regularization, *trainer.chosen.words]
-        if choices.average != "auto" and choices.average > 0:
-            words.append(f"moving average of the weights, decay {choices.average:g}")
+        words += average_words(choices.average)
         if choices.clip_norm != "none":
             words.append(f"gradient norm at most {choices.clip_norm:g}")
         section = TrainSection(
@@ -307,9 +340,29 @@ class Job:
             metric=outcome.watched,
             best_value=outcome.best,
         )
-        self.keep("train", _train_words(section), train=section)
-        self._found(examine(outcome.history))
+        self.trained(section, outcome.history)
         return outcome
+
+    def follow(self, trainer: Trainer, train: Any, validate: Any) -> Outcome:
+        """Train, and show how it goes."""
+
+        def plan(trainer: Trainer) -> None:
+            assert trainer.plan is not None
+            self.planned(trainer.plan)
+
+        trainer.on("start", plan)
+        self.show.attach(trainer)
+        return trainer.fit(train, validate)
+
+    def planned(self, plan: PlanSection) -> None:
+        """Training begins, in this way: from here on there is something worth keeping."""
+        self._trains = True
+        self.keep("plan", f"{plan.choice}: {plan.reason}", plan=plan)
+
+    def trained(self, section: TrainSection, history: History) -> None:
+        """Keep how the training went, and what its curves show."""
+        self.keep("train", train_words(section), train=section)
+        self._found(examine(history))
 
     # ---- record -------------------------------------------------------------------------------
 
@@ -368,11 +421,6 @@ class Job:
         if self.machine.speaks:
             write_findings(self.folder.findings, self.findings)
 
-    def _say_plan(self, trainer: Trainer) -> None:
-        assert trainer.plan is not None
-        self._trains = True
-        self.keep("plan", f"{trainer.plan.choice}: {trainer.plan.reason}", plan=trainer.plan)
-
     def _conclude(self, status: Status, *, quietly: bool = False) -> None:
         """Write the status and the report; `quietly` when an error is already on its way to the person."""
         if not self.machine.speaks:
@@ -427,39 +475,6 @@ def _is_free(path: Path) -> bool:
         return True
     except OSError:  # a file, or a folder that cannot be read
         return False
-
-
-def _data_words(section: Any) -> str:
-    what = {"table": "rows", "image": "images", "sequence": "sequences"}[section.form]
-    shape = f" of {section.shape}" if section.shape else ""
-    classes = f", {len(section.classes)} classes" if section.classes else ""
-    learned = f"{section.task} {section.target}{classes} ({section.task_reason})"
-    return f"{section.name}: {section.rows:,} {what}{shape}; {learned}"
-
-
-def _baseline_words(section: BaselineSection) -> str:
-    parts = []
-    for baseline in section.baselines:
-        score = next((score for score in baseline.scores if score.name == section.metric), None)
-        if score is not None and score.value is not None:
-            parts.append(f"{baseline.name} {score.value:.4g}")
-    return f"test {section.metric}: {', '.join(parts)}"
-
-
-def _train_words(section: TrainSection) -> str:
-    best = f", best at epoch {section.best_epoch}" if section.best_epoch else ""
-    return (
-        f"{section.epochs} epochs in {section.seconds:.1f} s ({section.samples_per_second:,.0f} rows/s){best}; "
-        f"ended by {section.stopped_by}"
-    )
-
-
-def _test_words(section: TestSection) -> str:
-    score = next((score for score in section.scores if score.name == section.metric), None)
-    if score is None or score.value is None:
-        return section.verdict
-    interval = f" (95% interval {score.low:.4g} to {score.high:.4g})" if score.low is not None else ""
-    return f"{score.name} {score.value:.4g}{interval} on {section.rows:,} rows"
 
 
 def _torch_facts(device: torch.device) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from ravine.core.shapes import InputShape
 from ravine.core.version import VERSION
 from ravine.data.prepare import Preparation
 from ravine.data.task import Task
+from ravine.ensemble import Ensemble
 from ravine.fit.model import Model
 from ravine.fit.network import Network
 from ravine.models import FAMILIES, build
@@ -108,8 +109,15 @@ def _rebuilt(folder: Path, built: dict[str, Any], shape: InputShape, outputs: in
             f"{folder}: the network, {name}, was an object of a program, and no name builds it again. "
             f"Build it yourself: ravine.fit.model_folder.load_model({str(folder)!r}, body=network)"
         )
-    arguments = {key: value for key, value in built.items() if key != "name"}
-    return build(name, shape, outputs, **arguments).module
+    arguments = {key: value for key, value in built.items() if key not in ("name", "ensemble")}
+
+    def make() -> nn.Module:
+        return build(name, shape, outputs, **arguments).module
+
+    if "ensemble" not in built:
+        return make()
+    told = built["ensemble"]
+    return Ensemble([make() for _ in range(int(told["members"]))], told["kind"], combine=told["combine"])
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], *, owner: str) -> None:

@@ -10,7 +10,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, random_split
 
-from ravine.core.errors import BadData
+from ravine.core.errors import BadData, BadValue
 from ravine.core.files import write_whole
 from ravine.core.shapes import InputShape
 from ravine.data.provided import Provided
@@ -48,6 +48,11 @@ def train_ready_made(job: Job, provided: Provided) -> Outcome:
     Raises:
         BadData: No training data; batches that are no (input, target); targets of no known kind.
     """
+    if job.recipe.ensemble.asked is not None:
+        raise BadValue(
+            f"ensemble: {provided.name} gives torch data sets or loaders, whose training cannot be started again from "
+            "other seeds. Give a file, arrays or a table."
+        )
     if provided.train is None:
         raise BadData(
             f"{provided.name}: gives a model but no data to train on. Return a 'train' dataset or loader too."

@@ -196,13 +196,24 @@ class Population:
         self.interrupted = False
         device = self.stack.device
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+            engine = self._engine(train)
             torch.manual_seed(self.seed)
-            engine = self._engine(batches)
             if self._random is not None:
                 _set_random(self._random, device)
             while self.live and self.step < self.total_steps and not self.interrupted:
                 self._epoch(engine, batches, held, look)
         return self._outcomes()
+
+    def one_by_one_because(self, train: Any) -> str:
+        """Why members cannot be run as one model on such rows; "" when they can. Nothing is trained."""
+        batches = MemberBatches(
+            train, rows=self.rows, seeds=self.seeds, batch_size=self.batch_size, order=self.order, name="training data"
+        )
+        inputs, target = next(batches.epoch(0, 0, self.live, self.stack.device))
+        devices = [self.stack.device] if self.stack.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=devices):
+            given = self._transformed(inputs, target, batches.own)
+        return together_or_not(self.stack, self.loss, *given, own=batches.own)
 
     def _epoch(self, engine: Engine, batches: MemberBatches, held: MemberBatches | None, look: Look | None) -> None:
         epoch, start = divmod(self.step, self.steps_per_epoch)
@@ -321,19 +332,15 @@ class Population:
                 columns[name][member] = row[name]
         return columns
 
-    def _engine(self, batches: MemberBatches) -> Engine:
+    def _engine(self, train: Any) -> Engine:
         """The faster way of those that work."""
         if self.together is False:
             self.reason = self.reason or "as asked"
         elif self.together == "auto" and not gains_together(self.stack.skeleton, self.stack.device):
             self.together, self.reason = False, "a processor does convolutions of several members no faster at once"
         else:
-            inputs, target = next(batches.epoch(0, 0, self.live, self.stack.device))
-            why_not = together_or_not(
-                self.stack, self.loss, *self._transformed(inputs, target, batches.own), own=batches.own
-            )
+            why_not = self.one_by_one_because(train)
             self.together, self.reason = not why_not, why_not or "one stacked model"
-            torch.manual_seed(self.seed)
         kind = Together if self.together else OneByOne
         return kind(self.stack, self.loss)
 

@@ -130,11 +130,9 @@ def _choices(answers: Answers) -> NDArray[np.generic]:
     return answers.choice if answers.task.kind is Kind.CLASSIFY else answers.labels
 
 
-def _errors(answers: Answers) -> NDArray[np.generic]:
-    match answers.task.kind:
-        case Kind.CLASSIFY:
-            return answers.choice != answers.classes_true
-        case Kind.MULTI_LABEL:
-            return answers.labels != answers.labels_true
-        case _:
-            return answers.outputs.astype(np.float64) - answers.target.astype(np.float64)
+def _errors(answers: Answers) -> Floats:
+    if answers.task.kind is Kind.REGRESS:
+        return answers.outputs.astype(np.float64) - answers.target.astype(np.float64)
+    classify = answers.task.kind is Kind.CLASSIFY
+    wrong = answers.choice != answers.classes_true if classify else answers.labels != answers.labels_true
+    return np.asarray(wrong, dtype=np.float64)
