@@ -171,10 +171,11 @@ def supervised(history: History) -> bool:
 
     The losses of adversaries and of policies are neither.
     """
-    about = history.about
+    about, names = history.about, _names(history)
+    if (number(history, "optimizers") or 1) > 1:  # adversaries tell true from false: that is a class, too
+        return any(name.startswith(("val_", "test_")) for name in names)
     if about.get("task") in ("classification", "regression") or classes(history) is not None:
         return True
-    names = _names(history)
     return any(name.startswith(("val_", "test_")) or name.endswith("accuracy") for name in names)
 
 

@@ -17,6 +17,7 @@ STRAIGHT = 0.4  # pace of the last fifth over that of the first: a curve of a go
 STILL_HIGH = 0.6  # of the loss at the start: what is left after all those steps
 TINY_UPDATE = 3e-6  # change of a layer's weights in one step, over the weights
 FEWEST_STEPS = 50
+NO_WAY = 0.05  # of the weights: all the way that a layer has come, were every step in the same direction
 
 
 def crawls(history: History) -> Finding | None:
@@ -77,7 +78,11 @@ def _by_updates(history: History, train: Curve, known: Rates | None) -> Finding 
         if ratios:
             moves.append(median(ratios))
             last_step = max(last_step, series.steps[-1])
-    if not moves or max(moves) > TINY_UPDATE or last_step < FEWEST_STEPS or len(train) < 4:
+    if not moves or last_step < FEWEST_STEPS or len(train) < 4:
+        return None
+    guess = guess_loss(history)
+    knows_nothing = guess is not None and last_step >= 2 * FEWEST_STEPS and min(train.values) > 0.9 * guess
+    if max(moves) > (max(TINY_UPDATE, NO_WAY / last_step) if knows_nothing else TINY_UPDATE):
         return None
     half = len(train) // 2
     earlier, later = (sum(v) / len(v) for v in (train.values[:half], train.values[half:]))

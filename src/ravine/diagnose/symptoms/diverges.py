@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ravine.diagnose.curve import Curve, curve, outline
 from ravine.diagnose.known import guess_loss, supervised
-from ravine.diagnose.noise import jitter, surety
+from ravine.diagnose.noise import jitter, median, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
 from ravine.diagnose.trend import last, lowest, start
@@ -15,6 +15,9 @@ FEWEST_POINTS = 6
 BEYOND_NOISE = 5.0  # standard errors of the rise
 LOST = 0.5  # of what had been learned
 EXPLODED = 10.0  # times the first loss, and that of a guess
+WHOLE = 0.2  # of a layer's weights in one step; a thousandth is usual
+FIRST = 20  # steps
+THROWN = 3.0  # times the first loss
 GROSS = 30.0  # times what had been learned: a rise that no loss of an adversary or a policy makes
 
 
@@ -23,7 +26,9 @@ def diverges(history: History) -> Finding | Abstained | None:
 
     What it sees: the level of the last sixth of the run against the lowest stretch before it, in standard
         errors under correlated noise; every one of the last points must lie in the upper part of the rise. Or
-        the last readings before the loss became NaN, if they climb above where the run began.
+        the last readings before the loss became NaN, if they climb above where the run began. Or, where layers
+        are watched, first updates as large as the weights, under which the loss flies up, and is never
+        lower again than it was.
     Why it matters: each step now undoes what earlier ones learned; more steps make it worse.
     Not to be mistaken for: the bump of a warmup and the rise at a restart, both of which fall again; steps at the
         edge of stability; the losses of adversaries and policies, which may rise while all is well.
@@ -33,6 +38,9 @@ def diverges(history: History) -> Finding | Abstained | None:
     broken = _broken(history, curve(history, "train_loss"))
     if broken is not None:
         return broken
+    thrown = _thrown_away(history)
+    if thrown is not None:
+        return thrown
     train = outline(history, "train_loss")
     if len(train) < FEWEST_POINTS:
         return None
@@ -80,6 +88,35 @@ def _exploded(history: History, train: Curve) -> Finding | None:
         below[-1] if below else train.steps[0],
         0.97,
         {"lowest": min(train.values), "last": train.values[-1]},
+    )
+
+
+def _thrown_away(history: History) -> Finding | None:
+    """The first steps throw the first weights away, and what comes after begins from there."""
+    losses, norms = curve(history, "train_loss", "step"), history.layers("weight_norm")
+    if len(losses) < FEWEST_POINTS or history.about.get("resumed"):
+        return None
+    moves: dict[str, float] = {}
+    for layer, series in history.layers("update_norm").items():
+        weights = dict(norms[layer]) if layer in norms else {}
+        # a layer that begins at zero moves by more than itself, and so once
+        early = [move / weights[step] for step, move in series if step <= FIRST and weights.get(step, 0) > 0]
+        if len(early) >= 3:
+            moves[layer] = sorted(early)[-3]
+    begin, top = losses.values[0], max(losses.values)
+    rest = [value for step, value in losses.points() if step > losses.steps[-1] / 2]
+    if len(moves) < 2 or median(list(moves.values())) < WHOLE or not begin > 0 or top < THROWN * begin:
+        return None
+    if not rest or median(rest) < 0.9 * begin:
+        return None
+    layer = max(moves, key=lambda name: moves[name])
+    return _finding(
+        history,
+        f"In the first steps layer {layer} changed by {moves[layer]:.0%} of its weights at a time (a thousandth is "
+        f"usual); the training loss rose from {begin:.4g} to {top:.4g}, and is {median(rest):.4g} in the second half.",
+        losses.steps[0],
+        0.95,
+        {"first": begin, "highest": top, "update_ratio": moves[layer]},
     )
 
 

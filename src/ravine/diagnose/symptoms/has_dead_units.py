@@ -7,12 +7,12 @@ from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
-HALF = 0.5  # of a layer's units
+MOST = 0.75  # of a layer's units
 TIMES = 2  # windows of several batches each, one after the other
 
 
 def has_dead_units(history: History) -> Finding | None:
-    """Half of a layer's rectified units, or more, at zero for every row of several batches, and again of the next ones.
+    """Three quarters of a layer's rectified units, or more, at zero for every row of several batches, twice.
 
     What it sees: the share of units that were zero on all of the last four sampled batches (at least 128 rows),
         twice in a row, for each rectified layer.
@@ -27,8 +27,8 @@ def has_dead_units(history: History) -> Finding | None:
     worst: tuple[float, str, int] | None = None
     for layer, series in history.layers("dead").items():
         shares = series.values[-TIMES:]
-        if len(shares) == TIMES and min(shares) >= HALF and (worst is None or shares[-1] > worst[0]):
-            first = next(step for step, share in series if share >= HALF)
+        if len(shares) == TIMES and min(shares) >= MOST and (worst is None or shares[-1] > worst[0]):
+            first = next(step for step, share in series if share >= MOST)
             worst = (shares[-1], layer, first)
     if worst is None:
         return None
