@@ -10,6 +10,7 @@ from ravine.report.about import about, status
 from ravine.report.commands import commands
 from ravine.report.material import Material
 from ravine.report.numbers import duration, interval_text, label, measure, plural, value_text
+from ravine.report.panels.ensemble import beyond_noise, gain_said
 from ravine.report.verdict import rivals, verdict
 
 _MOST_FINDINGS = 5
@@ -60,6 +61,11 @@ def _scores(material: Material) -> list[str]:
                 "test", f"{label(score.name)} {value_text(score)}" + (f" (95% interval {interval})" if interval else "")
             )
         )
+    section = material.results.ensemble
+    for gain in section.gains[:1] if section else ():
+        assert section is not None
+        said = f"{plural(len(section.members), 'member')}; over the mean member {gain_said(gain)}, {beyond_noise(gain)}"
+        lines.append(_entry("ensemble", said))
     found = rivals(material)
     if found:
         said = ", ".join(f"{rival.name} {value_text(rival.score)}" for rival in found)
