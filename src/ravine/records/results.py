@@ -153,6 +153,8 @@ class TrainSection(Section):
     device: str = ""
     metric: str = ""  # the one watched, on the validation set
     best_value: float | None = None
+    kept: str = ""  # "the averaged weights: …", where there was a choice
+    noise_scale: float | None = None  # gradient noise scale in rows, where steps had several pieces or processes
 
 
 class Mistake(Section):

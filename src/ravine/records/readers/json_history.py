@@ -13,7 +13,7 @@ from ravine.records.readers.columns import logs_of_records
 from ravine.records.readers.reader import Reader, histories
 from ravine.records.readers.source import Source
 
-_BEGINNING = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[{\]\"\d-])")  # Python's own mappings begin with {'
+_BEGINNING = re.compile(r"\s*(?:\{\s*[\"}]|\[\s*[\[{\]])")  # Python's own mappings begin with {'
 _FLAT = re.compile(r"\{[^{}]*\}")
 _DEEPEST = 4
 
@@ -54,10 +54,13 @@ def _records(content: Any, depth: int = 0) -> list[Mapping[str, Any]] | None:
     columns = {
         name: _in_order(value) for name, value in content.items() if isinstance(value, dict) and _is_column(value)
     }
-    if lists or columns:
-        return _transposed({**columns, **lists})
-    inside = [found for value in content.values() if (found := _records(value, depth + 1)) is not None]
-    return max(inside, key=len, default=None)
+    own = _transposed({**columns, **lists})
+    nested = (value for value in content.values() if isinstance(value, dict | list))
+    inside = [found for value in nested if (found := _records(value, depth + 1)) is not None]
+    most = max(inside, key=len, default=own)
+    if len(own) == len(most):  # lists of epochs stand beside Keras' curves
+        return [{**mine, **theirs} for mine, theirs in zip(own, most, strict=True)] or None
+    return max(own, most, key=len)
 
 
 def _is_curve(values: list[Any]) -> bool:
@@ -74,7 +77,7 @@ def _in_order(values: dict[str, Any]) -> list[Any]:
 
 
 def _transposed(columns: Mapping[str, list[Any]]) -> list[Mapping[str, Any]]:
-    rows = max(map(len, columns.values()))
+    rows = max(map(len, columns.values()), default=0)
     return [{name: column[row] for name, column in columns.items() if row < len(column)} for row in range(rows)]
 
 

@@ -92,7 +92,7 @@ class Source:
         """Whether a file holds no text: too many of its first bytes are control characters."""
         if self.is_folder:
             return False
-        head = self.data[:_HEAD]
+        head = self.data[:_HEAD].rstrip(b"\0")  # zeros are what a crash leaves at the end of a text
         if _encoding(head):
             return False
         head = head.replace(b"\0", b"") if head.count(b"\0") < len(head) // 2 and b"\n" in head else head

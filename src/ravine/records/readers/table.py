@@ -25,6 +25,7 @@ _LARGE = 2_000_000  # bytes from which loading polars costs less than it saves
 _SAMPLED = 40
 _MOST_COLUMNS = 4000
 _WORD = re.compile(r"[A-Za-z_]")
+_TOLD = re.compile(r"[:=]\s*[-+]?\.?\d|[\s(][-+]?\d*\.\d")  # "loss: 0.5" names a value with it: a line, no header
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,8 @@ def _rows(lines: Any, delimiter: str) -> Iterator[list[str]]:
 
 def _is_header(header: tuple[str, ...]) -> bool:
     words = [cell for cell in header if cell]
+    if any(map(_TOLD.search, words)):
+        return False
     return bool(words) and all(number(cell) is None for cell in words) and all(map(_WORD.search, words))
 
 

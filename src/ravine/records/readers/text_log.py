@@ -17,8 +17,9 @@ from ravine.records.readers.source import Source
 
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x08")
 _NUMBER = r"[-+]?(?:\d+\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|(?:nan|inf(?:inity)?)(?![A-Za-z]))"
+_WORD = r"(?!(?:nan|inf|infinity)\b)[A-Za-z_][\w@/.\-]*"
 _PAIR = re.compile(
-    r"(?P<key>[A-Za-z_][\w@/.\-]*(?:[ ]{1,2}[A-Za-z_][\w@/.\-]*){0,3})[\"']?"
+    rf"(?P<key>{_WORD}(?:[ ]{{1,2}}{_WORD}){{0,3}})[\"']?"
     r"(?P<mark>\s*[:=]\s*|\s+|\s*\(|\s*\[)[\"'\[(]?(?:tensor\(|array\()?\s*"
     rf"(?P<value>{_NUMBER})(?:\s*/\s*(?P<of>\d+(?:\.\d+)?))?(?P<percent>\s?%)?(?![\w])",
     re.IGNORECASE,
