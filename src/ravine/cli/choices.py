@@ -32,6 +32,7 @@ PLACES: Mapping[str, str] = {
     "epochs": "train.epochs",
     "minutes": "train.minutes",
     "batch_size": "train.batch_size",
+    "warm_start": "train.warm_start",
     "augment": "train.augment",
     "ensemble": "ensemble.members",
     "plan": "machine.plan",

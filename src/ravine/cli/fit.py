@@ -127,6 +127,15 @@ def fit(
             "--set regularize.dropconnect.p=0.2.",
         ),
     ] = None,
+    warm_start: Annotated[
+        str | None,
+        _option(
+            TRAINING,
+            "--warm-start",
+            text="Begin with the weights of a run, a .safetensors or a .pt file, as far as they fit.",
+            metavar="RUN|FILE",
+        ),
+    ] = None,
     augment: Annotated[
         str | None,
         _option(
@@ -214,6 +223,7 @@ def fit(
         "optimizer": optimizer,
         "schedule": schedule,
         "batch_size": batch_size,
+        "warm_start": warm_start,
         "augment": augment,
         "ensemble": ensemble,
         "seed": seed,

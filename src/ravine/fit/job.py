@@ -34,8 +34,10 @@ from ravine.fit.model_folder import save_model
 from ravine.fit.network import Network
 from ravine.fit.regularized import chosen_for
 from ravine.fit.resolve import resolved, training_choices
+from ravine.fit.train_section import train_section
 from ravine.fit.transform import batch_transform
-from ravine.fit.words import average_words, baseline_words, data_words, test_words, train_words
+from ravine.fit.warmed import warmed
+from ravine.fit.words import baseline_words, data_words, test_words, train_words
 from ravine.initialize import find_head, output_bias
 from ravine.models import advise, build, describe
 from ravine.records.environment import environment
@@ -166,13 +168,15 @@ class Job:
         built = make(seed=recipe.seed)
         body = self.own_model if self.own_model is not None else built.module
         advice = advise(built.name, preparation.shape.form, len(split.train), task.outputs, task.kind.value)
-        self.settle(resolved(recipe, advice, built.name))
+        self.settle(resolved(recipe, advice, built.name, validated=len(split.val) > 0))
         recipe = self.recipe
         bias = self._start_at_average(body, task, encoded[split.train])
         network = Network(preparation.normalizer(), body, spare_empty=self.own_model is not None)
         parameters = sum(parameter.numel() for parameter in body.parameters())
         sample = tuple(field[torch.from_numpy(split.train[:2])] for field in fields)
         by_data = scaled_by_data(network, recipe.model.initialization, fields, split.train)
+        warm, behind = warmed(recipe, body, self.folder, resumes=self.resumes)
+        begun = f"{built.initialization}; {by_data}{warm}{bias}" if self.own_model is None else f"{warm}{bias}"
         name = built.name if self.own_model is None else type(body).__name__
         reason = built.reason if self.own_model is None else "given"
         self.keep(
@@ -186,7 +190,9 @@ class Job:
                     Layer(name=layer.name, type=layer.type, output=layer.output, parameters=layer.parameters)
                     for layer in describe(network, *sample)
                 ],
-                initialization=f"{built.initialization}; {by_data}{bias}" if self.own_model is None else bias,
+                initialization=f"{built.initialization}; {by_data}{warm}{bias}"
+                if self.own_model is None
+                else warm + bias,
             ),
         )
 
@@ -249,6 +255,7 @@ class Job:
                     "run_dir": self.folder.path,
                     "resume": self.resumes,
                     "seed": recipe.seed,
+                    "after_epochs": behind,
                     **training_choices(recipe),
                     **more,
                 },
@@ -320,26 +327,7 @@ class Job:
 
             log_to_tensorboard(trainer, self.folder.path / "tensorboard")
         outcome = self.follow(trainer, train, validate)
-        choices = trainer.choices
-        decay = f", weight decay {choices.weight_decay:g}" if choices.weight_decay != "auto" else ""
-        words = [*regularization, *trainer.chosen.words]
-        words += average_words(choices.average)
-        if choices.clip_norm != "none":
-            words.append(f"gradient norm at most {choices.clip_norm:g}")
-        section = TrainSection(
-            optimizer=f"{choices.optimizer}, peak rate {trainer.base_lr:g}{decay}, batches of {trainer.batch_size}",
-            schedule=f"{trainer.schedule.told}, {trainer.epochs:.4g} epochs",
-            epochs=outcome.epochs,
-            best_epoch=outcome.best_epoch,
-            steps=outcome.steps,
-            stopped_by=outcome.stopped_by,
-            seconds=outcome.seconds,
-            samples_per_second=outcome.samples_per_second,
-            regularization=words,
-            device=str(self.machine.device),
-            metric=outcome.watched,
-            best_value=outcome.best,
-        )
+        section = train_section(trainer, outcome, regularization, str(self.machine.device))
         self.trained(section, outcome.history)
         return outcome
 

@@ -25,6 +25,7 @@ from ravine.fit.intervals import Bootstrap
 from ravine.fit.network import Network
 from ravine.fit.regularized import chosen_for
 from ravine.fit.resolve import resolved, training_choices
+from ravine.fit.warmed import warmed
 from ravine.models import advise, build
 from ravine.records.results import DataSection, ModelSection, SplitSection, TestSection
 from ravine.train.datasets import as_batches
@@ -81,12 +82,13 @@ def train_ready_made(job: Job, provided: Provided) -> Outcome:
 
     model, name, reason, start = _model(job, provided, inputs, task, rows)
     advice = advise(name, _form(inputs), rows, task.outputs, task.kind.value)
-    job.settle(resolved(job.recipe, advice, job.recipe.model.name))
+    job.settle(resolved(job.recipe, advice, job.recipe.model.name, validated=val is not None))
+    warm, behind = warmed(job.recipe, model, job.folder, resumes=job.resumes)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     job.keep(
         "model",
         f"{name}, {parameters:,} parameters: {reason}",
-        model=ModelSection(name=name, reason=reason, parameters=parameters, initialization=start),
+        model=ModelSection(name=name, reason=reason, parameters=parameters, initialization=f"{warm}{start}"),
     )
     chosen = chosen_for(job.recipe, task, model, inputs, target)
     trainer = Trainer(
@@ -94,6 +96,7 @@ def train_ready_made(job: Job, provided: Provided) -> Outcome:
         provided.loss or _loss(task, job.recipe.train.label_smoothing),
         metrics=_metrics(task),
         regularize=chosen,
+        after_epochs=behind,
         run_dir=job.folder.path,
         resume=job.resumes,
         seed=job.recipe.seed,

@@ -8,8 +8,11 @@ from ravine.models.advice import Advice
 from ravine.train.recipe import Recipe
 
 
-def resolved(recipe: Recipe, advice: Advice, model_name: str) -> Recipe:
-    """`recipe` with every "auto" of the training replaced by what is advised; what was chosen stays."""
+def resolved(recipe: Recipe, advice: Advice, model_name: str, *, validated: bool = True) -> Recipe:
+    """`recipe` with every "auto" of the training replaced by what is advised; what was chosen stays.
+
+    Without validation rows nothing tells a gain, and patience is none unless it was asked for.
+    """
     chosen: dict[str, Any] = {
         name: getattr(advice, name)
         for name in (
@@ -24,6 +27,8 @@ def resolved(recipe: Recipe, advice: Advice, model_name: str) -> Recipe:
         )
         if getattr(recipe.train, name) == "auto"
     }
+    if "patience" in chosen and not validated:
+        chosen["patience"] = "none"
     model: dict[str, Any] = {"name": model_name}
     if recipe.model.dropout == "auto" and advice.dropout is not None:
         model["dropout"] = advice.dropout
@@ -38,7 +43,7 @@ def resolved(recipe: Recipe, advice: Advice, model_name: str) -> Recipe:
 
 def training_choices(recipe: Recipe) -> dict[str, Any]:
     """What the trainer takes of the recipe: all but what was turned into data, loss and transform."""
-    of_fit = {"label_smoothing", "augment", "mixup"}
+    of_fit = {"label_smoothing", "augment", "mixup", "warm_start", "rewarm"}
     return {
         **recipe.train.model_dump(exclude=of_fit),
         **recipe.machine.model_dump(),

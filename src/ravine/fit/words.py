@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from ravine.optim.averages import parse
 from ravine.records.results import BaselineSection, DataSection, TestSection, TrainSection
 
 
 def average_words(average: float | str) -> list[str]:
     """What is averaged over the training; nothing where nothing is."""
-    if isinstance(average, str):
-        return [] if average == "auto" else [f"average of the weights: {average}"]
-    return [f"moving average of the weights, decay {average:g}"] if average > 0 else []
+    how = parse(average) if average != "auto" else None
+    return [how.told] if how is not None else []
 
 
 def data_words(section: DataSection) -> str:
@@ -34,6 +34,7 @@ def baseline_words(section: BaselineSection) -> str:
 def train_words(section: TrainSection) -> str:
     """How the training went."""
     best = f", best at epoch {section.best_epoch}" if section.best_epoch else ""
+    best += f" ({section.kept})" if section.kept else ""
     return (
         f"{section.epochs} epochs in {section.seconds:.1f} s ({section.samples_per_second:,.0f} rows/s){best}; "
         f"ended by {section.stopped_by}"

@@ -59,12 +59,23 @@ def _how(material: Material) -> list[tuple[str, str]]:
         ("optimizer", train.optimizer),
         ("schedule", train.schedule),
         ("regularization", "; ".join(train.regularization) or "none"),
+        ("weights kept", train.kept),
+        ("gradient noise scale", _noise_scale(train.noise_scale)),
         ("stopped by", train.stopped_by),
         ("time", duration(train.seconds)),
         ("pace", f"{significant(train.samples_per_second)} rows/s"),
         ("device", train.device),
     ]
     return [(name, value) for name, value in entries if value]
+
+
+def _noise_scale(rows: float | None) -> str:
+    if rows is None:
+        return ""
+    return (
+        f"about {significant(rows, 2)} rows: batches much smaller than that lose little by being small, "
+        "batches much larger save next to no step"
+    )
 
 
 def _broken(material: Material) -> Html | None:
