@@ -124,8 +124,9 @@ def _in_order(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
         return sorted(points, key=lambda point: point[0])
     kept: list[tuple[int, float]] = []
     for step, value in points:
-        while kept and kept[-1][0] > step:
-            kept.pop()
+        if kept and step < kept[-1][0]:
+            while kept and kept[-1][0] >= step:
+                kept.pop()
         kept.append((step, value))
     return kept
 

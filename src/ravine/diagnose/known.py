@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeGuard
 
 from ravine.diagnose.curve import Curve, curve
 from ravine.diagnose.noise import median
@@ -43,7 +43,10 @@ class Metric:
 
 
 def higher_is_better(name: str, history: History) -> bool | None:
-    """Which way a metric gets better, by its name, else as the log says; None where neither tells."""
+    """Which way a metric gets better: as said of it by name, by its name, as the log says; None where none tells."""
+    lower = history.about.get("lower_is_better")
+    if isinstance(lower, list) and name in lower:
+        return False
     parts = name.lower().replace("-", "_").replace("@", "_").split("_")
     for words, answer in ((LOWER_IS_BETTER, False), (HIGHER_IS_BETTER, True)):
         if any(part in words or part.rstrip("0123456789") in words for part in parts):
@@ -75,7 +78,7 @@ def accuracy(history: History, part: str = "val") -> Curve | None:
 def number(history: History, name: str) -> float | None:
     """A positive number said about the training as a whole."""
     value = history.about.get(name)
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) and value > 0 else None
+    return float(value) if _is_number(value) and math.isfinite(value) and value > 0 else None
 
 
 def classes(history: History) -> int | None:
@@ -95,9 +98,11 @@ def guess_loss(history: History) -> float | None:
         return math.log(count) if not said or "entropy" in said or "nll" in said else None
     if "mse" in said or "square" in said:
         squares = [
-            row["target_std"] ** 2 + row.get("target_mean", 0.0) ** 2
+            row["target_std"] * row["target_std"] + mean * mean  # a power would raise where this is infinite
             for row in history.of_kind("input")
-            if row.get("part", "train") == "train" and _is_number(row.get("target_std"))
+            if row.get("part", "train") == "train"
+            and _is_number(row.get("target_std"))
+            and _is_number(mean := row.get("target_mean", 0.0))
         ]
         squares = [one for one in squares if math.isfinite(one) and one > 0]
         return sum(squares) / len(squares) if squares else None
@@ -139,7 +144,7 @@ def label_counts(history: History, part: str = "train") -> list[float]:
 def val_rows(history: History) -> int | None:
     """Rows of the validation set: as said, else as the accuracies betray, all of which are multiples of 1/n."""
     said = number(history, "val_rows")
-    if said is not None:
+    if said is not None and said >= 1:
         return int(said)
     found = accuracy(history)
     return _denominator(found.values) if found is not None else None
@@ -189,8 +194,8 @@ def _pairs(counts: Any) -> list[tuple[Any, float]]:
         pairs = counts.items()
     elif isinstance(counts, list | tuple):
         pairs = enumerate(counts)
-    return [(label, float(count)) for label, count in pairs if _is_number(count) and math.isfinite(count)]
+    return [(label, float(count)) for label, count in pairs if _is_number(count) and 0 <= count < math.inf]
 
 
-def _is_number(value: Any) -> bool:
+def _is_number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and not isinstance(value, bool)

@@ -24,8 +24,8 @@ class Recipe:
     schedule: str = "constant"
     hidden: tuple[int, ...] = (64,)
     epochs: int = 30
-    batch: int = 32
-    rows: int | None = None  # of training; all that there are
+    batch: int = 50
+    rows: int | None = 1000  # of training, at most; None for all
     val_rows: int = 400
     weight_decay: float = 0.0
     dropout: float = 0.0
@@ -200,7 +200,7 @@ GOOD: dict[str, Recipe] = {
     "digits, two layers": Recipe(optimizer="adam", lr=1e-3, hidden=(64, 64), epochs=25),
     "digits, jitter": Recipe(lr=0.03, jitter=0.4, epochs=40),
     "cancer": Recipe(data="cancer", lr=0.01, weight_decay=1e-2, schedule="cosine"),
-    "cancer, adam": Recipe(data="cancer", optimizer="adam", lr=1e-3, hidden=(16,), epochs=25),
+    "cancer, adam": Recipe(data="cancer", optimizer="adam", lr=3e-3, hidden=(16,), epochs=25),
     "diabetes": Recipe(data="diabetes", lr=0.003, hidden=(16,), schedule="cosine", weight_decay=0.1, epochs=30),
 }
 
@@ -226,5 +226,5 @@ BAD: dict[str, tuple[Recipe, tuple[str, ...]]] = {
     "decays at once": (Recipe(lr=0.003, schedule="cut-at-once"), ("decays-too-early",)),
     "few validation rows": (Recipe(lr=0.02, val_rows=20), ("validates-on-too-little",)),
     "weights too large": (Recipe(lr=0.01, gain=8.0), ("starts-off", "starts-too-hot")),
-    "whole set": (Recipe(lr=0.02, batch=1397, epochs=20), ("batch-too-large",)),
+    "whole set": (Recipe(lr=0.02, batch=1000, epochs=20), ("batch-too-large",)),
 }  # fmt: skip
