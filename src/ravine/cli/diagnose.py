@@ -103,7 +103,10 @@ def _known(task: str | None, classes: int | None, val_rows: int | None, lower: l
         raise BadValue(refusal("diagnose", "--classes", "be at least 2", classes))
     if val_rows is not None and val_rows < 1:
         raise BadValue(refusal("diagnose", "--val-rows", "be at least 1", val_rows))
-    known = {"task": task, "classes": classes, "val_rows": val_rows, "lower_is_better": lower or None}
+    from ravine.records.readers.names import meaning
+
+    names = [meaning(name).metric or name for name in lower]
+    known = {"task": task, "classes": classes, "val_rows": val_rows, "lower_is_better": names or None}
     return {name: value for name, value in known.items() if value is not None}
 
 

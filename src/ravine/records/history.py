@@ -70,8 +70,8 @@ class History:
     - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
     - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
       `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`,
-      `weight_decay`, `loss`, `resumed`, `higher_is_better`, and of other tools' logs `step_unit`: "epoch" or "row"
-      where the log counts no steps and `step` is that.
+      `weight_decay`, `loss`, `resumed`, `higher_is_better`, `lower_is_better` (names of metrics); of other tools' logs
+      also `step_unit`: "epoch" or "row" where the log counts no steps and `step` is that.
 
     Rows are dictionaries. A log of a million rows is kept in columns instead (`of_columns`); whoever reads through
     `series`, `names`, `layers`, `facts` and `about` need not know which.

@@ -83,7 +83,7 @@ def measures(abstained: Sequence[Abstained]) -> list[tuple[str, list[str]]]:
 
 
 def _lines(history: History, diagnosis: Diagnosis, name: str, *, every: bool, width: int) -> Iterator[str]:
-    yield from _wrapped(f"{name}: {verdict_sentence(diagnosis)}", width)
+    yield _clean(f"{name}: {verdict_sentence(diagnosis)}")
     if diagnosis.findings:
         yield from _wrapped(f"Change first: {diagnosis.findings[0].advice}", width)
     for number, finding in enumerate(diagnosis.findings, start=1):
