@@ -34,7 +34,8 @@ def capture(step: Step, tensors: Sequence[Tensor]) -> Step | None:
 
     Args:
         step: Tensors → tensors; takes gradients inside.
-        tensors: What it is called with; neither they nor any generator is changed.
+        tensors: What it is called with, of shapes and strides that calls will have; neither they nor any generator
+            is changed.
 
     Returns: The same step, faster; None where torch cannot record it.
     """
@@ -43,7 +44,7 @@ def capture(step: Step, tensors: Sequence[Tensor]) -> Step | None:
     devices = [tensors[0].device] if tensors[0].device.type == "cuda" else []
     try:
         with torch.random.fork_rng(devices=devices):
-            recorded = make_fx(step)(*(tensor.clone() for tensor in tensors))
+            recorded = make_fx(step)(*map(_copied, tensors))
     except Exception:  # whatever the recorder meets, the step itself still works
         return None
     _strip(recorded.graph)
@@ -55,6 +56,11 @@ def capture(step: Step, tensors: Sequence[Tensor]) -> Step | None:
         return found
 
     return run
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """A copy with the same strides, by which torch chooses between views and copies."""
+    return torch.empty_strided(tensor.shape, tensor.stride(), dtype=tensor.dtype, device=tensor.device).copy_(tensor)
 
 
 def _strip(graph: torch.fx.Graph) -> None:

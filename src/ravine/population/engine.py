@@ -63,7 +63,7 @@ class Together:
         if not stack.skeleton.training:
             stack.skeleton.train()
         given = [*stack.parameters.values(), *stack.rest.values(), *inputs, target]
-        form = (own, *((tensor.shape, tensor.dtype) for tensor in given))
+        form = (own, *((tensor.shape, tensor.stride(), tensor.dtype) for tensor in given))
         seen = self._seen[form] = self._seen.get(form, 0) + 1
         if self._capturable and seen > CAPTURED_AFTER and form not in self._captured:
             self._captured[form] = capture(self._step_of(own), given)
