@@ -32,6 +32,7 @@ EVENTS = (
 _tracing = torch._C._get_tracing_state
 _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transforms = torch._C._functorch.peek_interpreter_stack
+_set_gradient = torch._C._set_grad_enabled
 
 _Listeners = Sequence[tuple[Instrument, Callable[..., None]]]
 
@@ -41,53 +42,58 @@ class Bell:
 
     Attributes:
         scene: What the instruments are given.
-        asleep: Nothing is told any more: after the end, and in forked processes.
         spent: Seconds that instruments took at sampled steps.
         spent_in_spells: Seconds that those took which see spells of steps.
+        spent_steadily: Seconds that the others took at steps that are not sampled.
+        passing: The step under way is not told of.
+        spell: Whether all instruments are told of all steps now.
     """
 
     def __init__(self, scene: LiveScene, instruments: Iterable[Instrument], say: Callable[[str], None]) -> None:
         self.scene = scene
-        self.asleep = False
-        self.spent = self.spent_in_spells = 0.0
+        self.spent = self.spent_in_spells = self.spent_steadily = 0.0
+        self.passing = False
+        self.spell = True
         self._say = say
-        self._busy = False
+        self._deaf = False  # while an instrument is told something, and after the end
+        self._asleep = False
         self._thread: int | None = None
         self._instruments = list(instruments)
-        self._spell = True
         self._steady: dict[str, _Listeners] = {}
         self._others: dict[str, _Listeners] = {}
         self._list()
 
     def hears(self) -> bool:
-        """Whether what torch does now is the program's own training.
+        """Whether what torch does now is the program's own, not an instrument's, in the thread that trains."""
+        return not self._deaf and (self._thread is None or self._thread == get_ident())
 
-        It is not inside an instrument, in another thread than the one that trains, while a graph is traced,
-        under vmap and its kin, or under a mode that takes the place of torch's operations.
-        """
-        return not (
-            self._busy
-            or self.asleep
-            or (self._thread is not None and self._thread != get_ident())
-            or _tracing() is not None
-            or _dispatch_modes()
-            or _transforms() is not None
-        )
+    def hears_numbers(self) -> bool:
+        """Whether that computes numbers: not traced, nor under vmap and its kin or a mode that replaces torch."""
+        return self.hears() and _tracing() is None and not _dispatch_modes() and _transforms() is None
 
     def listens(self, event: str) -> bool:
-        """Whether any instrument wants to know of `event`."""
-        return bool(self._steady[event] or (self._spell and self._others[event]))
+        """Whether any instrument wants to know of `event` now."""
+        return bool(self._steady[event] or self._others[event])
 
     def begin_spell(self) -> None:
         """Tell those instruments again that see spells of steps, each of them new."""
-        self._instruments = [type(one)() if one.spells else one for one in self._instruments]
-        self._spell = True
+        self._instruments = [type(one)() if one.attention == "spells" else one for one in self._instruments]
+        self.spell = True
         self._list()
-        self._tell([(one, one.begin) for one in self._instruments if one.spells], ())
+        self._tell([(one, one.begin) for one in self._instruments if one.attention == "spells"], ())
 
     def end_spell(self) -> None:
         """Tell them no more."""
-        self._spell = False
+        self.spell = False
+        self._list()
+
+    def may_pass(self) -> bool:
+        """Whether no instrument asks to be told of every step."""
+        return all(one.attention != "every" for one in self._instruments)
+
+    def sleep(self) -> None:
+        """Tell nothing any more."""
+        self._asleep = self._deaf = True
 
     def stay_on_this_thread(self) -> None:
         """From now on this thread is the one that trains."""
@@ -95,28 +101,29 @@ class Bell:
 
     def ring(self, event: str, *what: Any) -> None:
         """Tell every instrument that listens to `event`."""
-        steady = self._steady[event]
-        others = self._others[event] if self._spell else ()
+        steady, others = self._steady[event], self._others[event]
         if not steady and not others:
             return
-        self._busy = True
+        self._deaf = True
         with_gradient = torch.is_grad_enabled()
-        torch._C._set_grad_enabled(False)
+        if with_gradient:
+            _set_gradient(False)
         try:
+            started = perf_counter()
+            self._tell(steady, what)
             if self.scene.sampled or event == "forward":
-                started = perf_counter()
-                self._tell(steady, what)
                 self._tell(others, what)
                 self.spent += perf_counter() - started
             else:
-                self._tell(steady, what)
+                told = perf_counter()
+                self.spent_steadily += told - started
                 if others:
-                    started = perf_counter()
                     self._tell(others, what)
-                    self.spent_in_spells += perf_counter() - started
+                    self.spent_in_spells += perf_counter() - told
         finally:
-            torch._C._set_grad_enabled(with_gradient)
-            self._busy = False
+            if with_gradient:
+                _set_gradient(True)
+            self._deaf = self._asleep
 
     def _tell(self, listeners: _Listeners, what: tuple[Any, ...]) -> None:
         for instrument, method in listeners:
@@ -139,8 +146,8 @@ class Bell:
                 for instrument in self._instruments
                 if getattr(type(instrument), event) is not getattr(Instrument, event)
             ]
-            self._steady[event] = tuple(one for one in told if not one[0].spells)
-            self._others[event] = tuple(one for one in told if one[0].spells)
+            self._steady[event] = tuple(one for one in told if one[0].attention != "spells")
+            self._others[event] = tuple(one for one in told if one[0].attention == "spells" and self.spell)
 
 
 def _place(error: Exception) -> str:

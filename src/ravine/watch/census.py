@@ -35,16 +35,17 @@ class Census:
             self._settle()
         return _alive(self._roots)
 
+    @property
+    def several(self) -> bool:
+        """Whether more than one optimizer has stepped."""
+        return len(self._optimizers) > 1
+
     def meet(self, module: nn.Module) -> None:
         """A module was seen in use."""
         known = self._met.get(id(module))
         if known is None or known() is not module:
             self._met[id(module)] = ref(module)
             self._stale = True
-
-    def knows(self, optimizer: Optimizer) -> bool:
-        """Whether this optimizer has stepped before."""
-        return any(one() is optimizer for one in self._optimizers)
 
     def number_of(self, optimizer: Optimizer) -> int:
         """Its place in the order of first steps, from 0."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+Attention = Literal["every", "some", "spells"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(slots=True, kw_only=True)  # not frozen: one is made at every step, and that would take four times as long
 class LossSeen:
     """One call of a loss function, from torch.nn.functional or a module of torch.nn, or a loss that a model returned.
 
@@ -48,12 +50,14 @@ class Scene(Protocol):
     Attributes:
         step: Optimizer steps taken so far.
         sampled: Whether costly measurements are wanted at this step; adapts to keep the overhead small.
+        turn: Which of the optimizers steps now, or stepped last: its place among `optimizers` ever seen, from 0.
         waited: Seconds the program waited for the last batch of a DataLoader.
         compiled: Whether the program uses torch.compile: then no `forward` is told.
     """
 
     step: int
     sampled: bool
+    turn: int
     waited: float
     compiled: bool
 
@@ -94,9 +98,13 @@ class Instrument:
     """
 
     name: ClassVar[str]
-    spells: ClassVar[bool] = False
-    """Whether spells of some dozens of whole steps are enough, each seen by a new instance, which learns within them what
-    it must know. They come where steps are so short that telling of each would cost a notable share of the time."""
+    attention: ClassVar[Attention] = "every"
+    """Which steps it must be told of, where steps are so short that telling of each would cost a notable share of time.
+
+    "every": all of them; as long as one instrument asks for that, none passes untold. "some": one of several, each as a
+    whole; what lies between is not told, but for evaluations and passes over data. "spells": dozens in a row, then for
+    long nothing; each spell is seen by a new instance, which learns within it what it must know.
+    """
 
     def begin(self, scene: Scene) -> None:
         """Before the program's first line."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from time import perf_counter
 
@@ -47,27 +48,29 @@ class Live:
         self._last = 0.0
         self._told: set[str] = set()
         self._before: set[str] = set()
-        self._broken = False
 
-    def after_step(self, step: int) -> None:
-        """Look, if it is time."""
-        if step < self._next or self._broken:
-            return
+    def after_step(self, step: int) -> int:
+        """Look, if it is time; returns the step at which to ask again."""
+        if step < self._next:
+            return self._next
         if self._spent + self._last > self._grace + self._share * self._clock.seconds():
             self._next = step + max(1, step // 100)
-            return
+            return self._next
         self._next = max(step + _FIRST, int(step * _GROWTH))
         began = perf_counter()
         try:
-            history = self._history()
-            history.rows.append({"kind": "about", "step": step, "running": True})
-            found = diagnose(history).findings
+            self._look(step)
         except Exception as error:
-            self._broken = True
+            self._next = sys.maxsize
             self._say(f"no more findings while this runs, the doctor failed: {type(error).__name__}: {error}")
-            return
         self._last = perf_counter() - began
         self._spent += self._last
+        return self._next
+
+    def _look(self, step: int) -> None:
+        history = self._history()
+        history.rows.append({"kind": "about", "step": step, "running": True})
+        found = diagnose(history).findings
         for finding in found:
             sure = finding.severity is Severity.ERROR or (
                 finding.severity is Severity.WARNING and finding.symptom in self._before

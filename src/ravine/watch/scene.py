@@ -17,6 +17,7 @@ class LiveScene:
     def __init__(self, census: Census, sink: Sink) -> None:
         self.step = 0
         self.sampled = True
+        self.turn = 0
         self.waited = 0.0
         self.compiled = False
         self.census = census

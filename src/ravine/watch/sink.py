@@ -47,20 +47,18 @@ class Sink:
     def take(self, kind: str, step: int, values: dict[str, Any]) -> None:
         """One row; rows of kind "step" at the same step become one."""
         for name, value in values.items():
-            if type(value) is not float:
+            if isinstance(value, Tensor):
                 values[name] = reading(value)
+        row = self._open
         if kind != "step":
             if self._kept.get(kind, 0) < MOST:
                 self._kept[kind] = self._kept.get(kind, 0) + 1
                 self._waiting.append({"kind": kind, "step": step, **values})
-            return
-        row = self._open
-        if row is None:
-            self._open = {"kind": "step", "step": step, **values}
-        elif row["step"] == step:
+        elif row is not None and row["step"] == step:
             row.update(values)
         else:
-            self._waiting.append(row)
+            if row is not None:
+                self._waiting.append(row)
             self._open = {"kind": "step", "step": step, **values}
 
     def fact(self, name: str, step: int, details: dict[str, Any]) -> None:
@@ -126,14 +124,12 @@ class Sink:
             self._writer = self._open_record = None
 
 
-def reading(value: Any) -> Any:
-    """What is kept of a value: a number as it is; a tensor of the processor as its number; another as its own copy.
+def reading(value: Tensor) -> Any:
+    """What is kept of a tensor: of one in the processor's memory its numbers; of another its own copy.
 
     A copy, since the program may change the tensor before it is read, and since a captured graph writes its next
     result into the same place.
     """
-    if not isinstance(value, Tensor):
-        return value
     if value.device.type == "cpu":
         return value.item() if value.dim() == 0 else value.tolist()
     return value.detach().clone()

@@ -27,16 +27,15 @@ class Spells:
         self._change = _FIRST
         self._on = True
 
-    def after_step(self) -> None:
-        """Begin a spell, or end one, if it is time."""
-        step = self._bell.scene.step
-        if step < self._change:
-            return
-        affordable = self._bell.spent_in_spells <= self._share * self._clock.seconds()
-        self._change = step + _LENGTH
-        if self._on and not affordable:
-            self._on = False
-            self._bell.end_spell()
-        elif not self._on and affordable:
-            self._on = True
-            self._bell.begin_spell()
+    def after_step(self, step: int) -> int:
+        """Begin a spell, or end one, if it is time; returns the step at which to ask again."""
+        if step >= self._change:
+            self._change = step + _LENGTH
+            affordable = self._bell.spent_in_spells <= self._share * self._clock.seconds()
+            if self._on and not affordable:
+                self._on = False
+                self._bell.end_spell()
+            elif not self._on and affordable:
+                self._on = True
+                self._bell.begin_spell()
+        return self._change

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -11,6 +11,20 @@ from torch.optim import Optimizer
 from ravine.watch.bell import Bell
 from ravine.watch.instrument import LossSeen
 from ravine.watch.pace import Pace
+from ravine.watch.stride import Stride
+
+EARLY = 4
+"""Backward passes in which new modules are still got to know."""
+
+
+class Looking(Protocol):
+    """What looks for changes of parameters between backward passes."""
+
+    def compare(self) -> None:
+        """Something comes that a step would have come before."""
+
+    def remember(self, root: Tensor) -> None:
+        """A backward pass has ended."""
 
 
 class Steps:
@@ -26,23 +40,26 @@ class Steps:
         by_optimizer: Steps that torch's optimizers have taken.
         losses: Losses told of since the last backward pass.
         scaled: The last loss that a GradScaler made larger, with what it was before.
-        after, before_backward, after_backward, before_loss, modes, compiled: What the watcher itself does then.
+        after: Called after each step; `sampling` when it is decided anew whether steps are sampled; `strangers` before
+            a backward pass; `modes` with each mode; `compiled` when torch.compile is first called.
+        by_hand: Looks for changes of parameters that no optimizer makes; None as soon as one has stepped.
     """
 
-    def __init__(self, bell: Bell, pace: Pace) -> None:
+    def __init__(self, bell: Bell, pace: Pace, stride: Stride) -> None:
         self.bell = bell
         self.scene = bell.scene
         self.backwards = 0
         self.by_optimizer = 0
         self.losses = 0
         self.scaled: tuple[Tensor, Tensor] | None = None
+        self.by_hand: Looking | None = None
         self.after: list[Callable[[], None]] = []
-        self.before_backward: list[Callable[[], None]] = []
-        self.after_backward: list[Callable[[Tensor], None]] = []
-        self.before_loss: list[Callable[[], None]] = []
+        self.sampling: list[Callable[[], None]] = []
+        self.strangers: list[Callable[[], None]] = []
         self.modes: list[Callable[[bool], None]] = []
         self.compiled: list[Callable[[], None]] = []
         self._pace = pace
+        self._stride = stride
         self._inside: list[Optimizer] = []
         self._begun: Optimizer | None = None
         self._since_backward: set[int] = set()
@@ -66,17 +83,21 @@ class Steps:
     def hear_loss(self, seen: LossSeen) -> None:
         """A loss was computed."""
         self.losses += 1
-        if seen.with_gradient:
-            for do in self.before_loss:
-                do()
+        if self.by_hand is not None and seen.with_gradient:
+            self.by_hand.compare()
         self.bell.ring("loss", seen)
+
+    def let_backward_pass(self) -> None:
+        """A backward pass of which is not told."""
+        self.backwards += 1
+        self._since_backward.clear()
 
     def enter(self, optimizer: Optimizer, closure: Callable[[], Any] | None) -> Callable[[], Any] | None:
         """`optimizer.step` was called; the closure to give it in place of its own, if it has one."""
         if optimizer in self._inside:  # an exception left it without its end
             del self._inside[self._inside.index(optimizer) :]
         self._inside.append(optimizer)
-        if len(self._inside) > 1:
+        if len(self._inside) > 1 or self.bell.passing:
             return None
         self._begun = None
         if closure is None:
@@ -98,29 +119,38 @@ class Steps:
         del self._inside[self._inside.index(optimizer) :]
         if self._inside:
             return
-        if self._begun is None:
+        if self._begun is None and not self.bell.passing:
             self.begin(optimizer)
         self._begun = None
         self.by_optimizer += 1
+        self.by_hand = None
         self.count(optimizer)
 
     def count(self, optimizer: Optimizer) -> None:
         """Count a step of `optimizer` and tell of its end."""
         scene = self.scene
+        bell = self.bell
         shared = bool(self._since_backward) and id(optimizer) not in self._since_backward
         self._since_backward.add(id(optimizer))
         if not shared:
             scene.step += 1
-        self.bell.ring("step_end", optimizer)
+        if not bell.passing:
+            bell.ring("step_end", optimizer)
         if not shared:
-            scene.sampled = self._pace.wants(scene.step, self.bell.spent)
+            sampled = self._pace.wants(scene.step, bell.spent)
+            always = sampled or bell.spell or self.by_hand is not None or scene.census.several
+            bell.passing = not always and self._stride.passes(scene.step)
+            if sampled is not scene.sampled:
+                scene.sampled = sampled
+                for do in self.sampling:
+                    do()
         for do in self.after:
             do()
 
     def begin(self, optimizer: Optimizer) -> None:
         """Tell that `optimizer` is about to change its parameters."""
-        if not self.scene.census.knows(optimizer):
-            self.scene.census.number_of(optimizer)
+        turn = self.scene.turn = self.scene.census.number_of(optimizer)
+        if turn == 0 and self.scene.step == 0:
             self.bell.stay_on_this_thread()
         self._begun = optimizer
         self.bell.ring("step_begin", optimizer)
@@ -130,8 +160,11 @@ class Steps:
         if self.scaled is not None and self.scaled[0] is root:
             root = self.scaled[1]
         self.scaled = None
-        for do in self.before_backward:
-            do()
+        if self.by_hand is not None:
+            self.by_hand.compare()
+        if self.backwards < EARLY:
+            for do in self.strangers:
+                do()
         self.bell.ring("backward_begin", root)
         self._going_back += 1
         return root
@@ -143,8 +176,8 @@ class Steps:
         self.losses = 0
         self._since_backward.clear()
         self.bell.ring("backward_end", root)
-        for do in self.after_backward:
-            do(root)
+        if self.by_hand is not None:
+            self.by_hand.remember(root)
 
     def break_backward(self) -> None:
         """It has raised."""

@@ -32,6 +32,7 @@ from ravine.watch.scene import LiveScene
 from ravine.watch.sink import Sink
 from ravine.watch.spells import Spells
 from ravine.watch.steps import Steps
+from ravine.watch.stride import Stride
 from ravine.watch.verdict import verdict_lines
 
 _running: Watcher | None = None
@@ -64,9 +65,10 @@ class Watcher:
         played = [kind() for kind in INSTRUMENTS.values()] if instruments is None else instruments
         self._bell = Bell(self.scene, played, say)
         self._clock = Clock()
-        self._steps = Steps(self._bell, Pace(self._clock, overhead / 2))
+        self._steps = Steps(self._bell, Pace(self._clock, overhead / 2), Stride(self._bell, self._clock, overhead))
         self._spells = Spells(self._bell, self._clock, overhead / 4)
         self._live = Live(lambda: self.history, self._say, self._clock, overhead / 4)
+        self._look_at = 0  # the next step at which there is something to decide
         self._patches: Patches | None = None
         self._running = False
         self._entered = 0
@@ -171,9 +173,11 @@ class Watcher:
 
     def _after_step(self) -> None:
         self._sink.tick()
-        self._spells.after_step()
-        if not self._quiet:
-            self._live.after_step(self.scene.step)
+        step = self.scene.step
+        if step >= self._look_at:
+            self._look_at = self._spells.after_step(step)
+            if not self._quiet:
+                self._look_at = min(self._look_at, self._live.after_step(step))
 
     def _open(self) -> MetricsWriter:
         assert self.record is not None
@@ -184,7 +188,7 @@ class Watcher:
             say(line)
 
     def _sleep(self) -> None:
-        self._bell.asleep = True
+        self._bell.sleep()
 
 
 def watch(

@@ -23,10 +23,19 @@ def _backward(original: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     bell = steps.bell
 
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        root = tensors if isinstance(tensors, Tensor) else _only(tensors)
-        if is_compiling() or root is None or steps.going_back or not bell.hears():
+        if not is_compiling() and bell.passing and bell.hears():
+            steps.let_backward_pass()
             return original(tensors, *args, **kwargs)
-        return _told(steps, root, lambda: original(tensors, *args, **kwargs))
+        root = tensors if isinstance(tensors, Tensor) else _only(tensors)
+        if is_compiling() or root is None or steps.going_back or not bell.hears_numbers():
+            return original(tensors, *args, **kwargs)
+        root = steps.begin_backward(root)
+        try:
+            original(tensors, *args, **kwargs)
+        except BaseException:
+            steps.break_backward()
+            raise
+        return steps.end_backward(root)
 
     return backward
 
@@ -42,23 +51,19 @@ def _grad(original: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
             or not _of_parameters(inputs)
             or steps.going_back
             or root.numel() != 1
-            or not bell.hears()
+            or not bell.hears_numbers()
         ):
             return original(outputs, inputs, *args, **kwargs)
-        return _told(steps, root, lambda: original(outputs, inputs, *args, **kwargs))
+        root = steps.begin_backward(root)
+        try:
+            gradients = original(outputs, inputs, *args, **kwargs)
+        except BaseException:
+            steps.break_backward()
+            raise
+        steps.end_backward(root)
+        return gradients
 
     return grad
-
-
-def _told(steps: Steps, root: Tensor, run: Callable[[], Any]) -> Any:
-    root = steps.begin_backward(root)
-    try:
-        done = run()
-    except BaseException:
-        steps.break_backward()
-        raise
-    steps.end_backward(root)
-    return done
 
 
 def _only(tensors: Any) -> Tensor | None:

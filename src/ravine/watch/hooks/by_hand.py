@@ -39,12 +39,10 @@ class ByHand(Optimizer):
         return "ByHand()"
 
 
-def install(steps: Steps, patches: Patches) -> None:
+def install(steps: Steps, _patches: Patches) -> None:
     """Tell of steps that no optimizer of torch takes, for as long as none does."""
-    looking = Looking(steps)
-    patches.join(steps.before_backward, looking.compare)
-    patches.join(steps.after_backward, looking.remember)
-    patches.join(steps.before_loss, looking.compare)
+    if not steps.by_optimizer:
+        steps.by_hand = Looking(steps)
 
 
 class Looking:
@@ -61,8 +59,7 @@ class Looking:
 
     def remember(self, root: Tensor) -> None:
         """A backward pass has ended."""
-        if self._steps.by_optimizer:
-            self.forget()
+        if self._steps.in_optimizer:
             return
         if not any(one() is not None for one in self._watched):
             self._choose(root)
@@ -73,7 +70,7 @@ class Looking:
 
     def compare(self) -> None:
         """Something comes that a step would have come before."""
-        if self._before is None or self._steps.by_optimizer or self._steps.in_optimizer:
+        if self._before is None or self._steps.in_optimizer:
             return
         now = self._state()
         if now == self._before and self._unseen < _TRUSTED:
@@ -87,10 +84,6 @@ class Looking:
             self._steps.begin(self._optimizer)
         self._sure, self._begun = True, False
         self._steps.count(self._optimizer)
-
-    def forget(self) -> None:
-        """Look no more."""
-        self._watched, self._before, self._optimizer = [], None, None
 
     def _choose(self, root: Tensor) -> None:
         leaves = _leaves(root)

@@ -11,7 +11,7 @@ from torch.utils.hooks import RemovableHandle
 
 from ravine.watch.hooks.patches import Patches
 from ravine.watch.instrument import LossSeen
-from ravine.watch.steps import Steps
+from ravine.watch.steps import EARLY, Steps
 
 _BATCHES = 4
 """How many batches of an evaluation are looked into."""
@@ -21,8 +21,8 @@ def install(steps: Steps, patches: Patches) -> None:
     """Tell what modules without children and roots compute, at sampled steps and at the beginning of evaluations."""
     hook = Forward(steps)
     hook.settle()
-    patches.join(steps.after, hook.settle)
-    patches.join(steps.before_backward, hook.meet)
+    patches.join(steps.sampling, hook.settle)
+    patches.join(steps.strangers, hook.meet)
     patches.join(steps.modes, hook.mode)
     patches.join(steps.compiled, hook.settle)
     patches.later(hook.remove)
@@ -71,19 +71,22 @@ class Forward:
         self._strangers.clear()
 
     def _seen(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
-        if is_compiling() or self._steps.going_back or not self._bell.hears():
+        if is_compiling() or self._steps.going_back or not self._bell.hears_numbers():
             return
         if not self._census.has(module):
-            if self._steps.backwards < _BATCHES:
+            if self._steps.backwards < EARLY:
                 self._strangers.append(module)
             return
         leaf = not module._modules
         if not leaf:
             self._returned(module, output)
         if self._scene.sampled or self._calls > 0:
-            self._calls -= self._calls > 0
             if leaf or self._census.is_root(module):
                 self._bell.ring("forward", module, inputs, output)
+            if self._calls:
+                self._calls -= 1
+                if not self._calls:
+                    self.settle()
 
     def _returned(self, module: nn.Module, output: Any) -> None:
         """Tell of the loss that a model gives, unless it was computed by a function that told of it."""

@@ -31,25 +31,30 @@ def _heard(original: Callable[..., Any], name: str, steps: Steps) -> Callable[..
     words, bell = _words(original), steps.bell
     judged = next((word for word in words if word in _OUTPUTS), "")
     held = next((word for word in words if word in _TARGETS), "")
+    in_order = words[:2] == [judged, held]
 
     def loss(*args: Any, **kwargs: Any) -> Any:
         value = original(*args, **kwargs)
-        if is_compiling() or not bell.hears():
+        if is_compiling() or type(value) is not Tensor or (bell.passing and value.requires_grad):
             return value
-        if type(value) is Tensor and bell.listens("loss"):
+        if not bell.hears_numbers():
+            return value
+        if in_order and len(args) == 2:
+            (outputs, targets), given = args, kwargs
+        else:
             given = {**dict(zip(words, args, strict=False)), **kwargs}
             outputs, targets = given.pop(judged, None), given.pop(held, None)
-            steps.hear_loss(
-                LossSeen(
-                    name=name,
-                    outputs=outputs if isinstance(outputs, Tensor) else None,
-                    targets=targets if isinstance(targets, Tensor) else None,
-                    value=value,
-                    options=given,
-                    place=place_of_call(),
-                    with_gradient=value.requires_grad,
-                ),
-            )
+        steps.hear_loss(
+            LossSeen(
+                name=name,
+                outputs=outputs if isinstance(outputs, Tensor) else None,
+                targets=targets if isinstance(targets, Tensor) else None,
+                value=value,
+                options=given,
+                place=place_of_call(),
+                with_gradient=value.requires_grad,
+            ),
+        )
         return value
 
     return loss

@@ -24,7 +24,7 @@ def install(steps: Steps, patches: Patches) -> None:
                 done = original(self, *args, **kwargs)
             finally:
                 depth -= 1
-            if depth == 0 and not getattr(self, "_is_initial", False) and bell.hears():
+            if depth == 0 and not bell.passing and not getattr(self, "_is_initial", False) and bell.hears():
                 bell.ring("scheduler", self)
             return done
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
-from weakref import WeakKeyDictionary
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ravine.watch.instrument import Instrument, LossSeen, Scene
+from ravine.watch.instrument import Attention, Instrument, LossSeen, Scene
 
 Number = float | Tensor  # a tensor where reading it would wait for the device
 
@@ -20,9 +19,11 @@ class Sum:
 
     total: Number = 0.0
     weight: Number = 0.0
+    some: bool = False
 
     def add(self, value: Number, weight: Number) -> None:
         """One more value, of a weight above 0."""
+        self.some = True
         self.total = self.total + value * weight
         self.weight = self.weight + weight
 
@@ -53,21 +54,21 @@ class Curve(Instrument):
     evaluation mode. With classes, `val_accuracy` is counted over all of them, `train_accuracy` at sampled steps.
     """
 
-    name = "curve"
+    name: ClassVar[str] = "curve"
+    attention: ClassVar[Attention] = "some"
 
     def __init__(self) -> None:
-        self._pending: list[Judged] = []
-        self._sofar: dict[str, Sum] = {}  # by loss function, since the last step
+        self._pending: list[Judged] = []  # until somebody goes back from it
+        self._taken: list[Judged] = []  # what was gone back from since the last step
         self._objective: Number | None = None
         self._differs = False  # what is gone back from is not the loss function's value alone
         self._several = False
-        self._modes: WeakKeyDictionary[nn.Module, bool] = WeakKeyDictionary()
         self._training = True
         self._data: int | None = None  # whose batch came last
         self._trained_on: int | None = None
         self._held_out: int | None = None
         self._evaluation: dict[int | None, dict[str, Sum]] = {}
-        self._epoch: dict[str, Sum] = {}
+        self._epoch_loss, self._epoch_accuracy = Sum(), Sum()
         self._trained_in_epoch = 0
         self._about: dict[str, Any] = {}
         self._targets_at = 0
@@ -80,6 +81,8 @@ class Curve(Instrument):
 
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """Remember whose batch it is."""
+        if self._data == id(loader.dataset):
+            return
         self._data = id(loader.dataset)
         if self._data == self._trained_on or self._trained_on is None:
             self._know(
@@ -88,6 +91,8 @@ class Curve(Instrument):
 
     def mode(self, scene: Scene, module: nn.Module, training: bool) -> None:
         """Losses of an evaluation with gradients, which nobody goes back from, are decided on when it ends."""
+        if next(module.parameters(), None) is None:
+            return  # a loss has a mode too
         if training and not self._training:
             for judged in self._pending:
                 if not judged.training:
@@ -105,7 +110,7 @@ class Curve(Instrument):
                 hits = right(seen)
                 if hits is not None:
                     count, of = hits
-                    self._epoch.setdefault("train_accuracy", Sum()).add(count / of, of)
+                    self._epoch_accuracy.add(count / of, of)
                     scene.write("step", train_accuracy=count / of)
             if not self._about.get("loss"):
                 self._know(scene, loss=seen.name, **_task(seen))
@@ -126,34 +131,45 @@ class Curve(Instrument):
         if self._evaluation:
             self._close(scene)
         self._trained_on = self._data
-        names = {judged.name for judged in self._pending}
-        for judged in self._pending:
-            self._sofar.setdefault(judged.name, Sum()).add(judged.value, judged.rows)
-        known = next((judged.value for judged in self._pending if judged.key == id(root)), None)
-        self._several |= len(names) > 1
-        if root.numel() == 1:
-            value = known if known is not None else _read(root)
-            self._objective = value if self._objective is None else self._objective + value
-        if known is None or len(self._pending) > 1:
+        pending = self._pending
+        value: Number | None = None
+        if len(pending) == 1 and pending[0].key == id(root):
+            value = pending[0].value
+        else:
             self._differs = True
-        self._pending.clear()
+            value = _read(root) if root.numel() == 1 else None
+        if value is not None:
+            self._objective = value if self._objective is None else self._objective + value
+        self._taken += pending
+        self._pending = []
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
         """Write what this step is taken for."""
-        if self._objective is None and not self._sofar:
+        taken, objective = self._taken, self._objective
+        if objective is None and not taken:
             return
-        single = len(self._sofar) == 1 and not self._several
-        loss = next(iter(self._sofar.values())).mean() if single else self._objective
-        number = next((n for n, one in enumerate(scene.optimizers) if one is optimizer), 0)
-        name = "train_loss" if number == 0 else f"train_loss_{number + 1}"
-        if loss is not None:
-            scene.write("step", **{name: loss})
-            if number == 0:
-                self._epoch.setdefault("train_loss", Sum()).add(loss, 1.0)
-        if number == 0 and self._differs and self._objective is not None:
-            scene.write("step", objective=self._objective)
+        self._taken, self._objective = [], None
         self._trained_in_epoch += 1
-        self._sofar, self._objective = {}, None
+        loss = taken[0].value if len(taken) == 1 and not self._several else self._loss_of(taken, objective)
+        if loss is None:
+            return
+        if scene.turn:
+            scene.write("step", **{f"train_loss_{scene.turn + 1}": loss})
+            return
+        scene.write("step", train_loss=loss)
+        self._epoch_loss.add(loss, 1.0)
+        if self._differs and objective is not None:
+            scene.write("step", objective=objective)
+
+    def _loss_of(self, taken: list[Judged], objective: Number | None) -> Number | None:
+        """The mean of one loss function over the batches of a step; of several, what was gone back from."""
+        self._several |= len({judged.name for judged in taken}) > 1
+        if self._several or not taken:
+            return objective
+        total = Sum()
+        for judged in taken:
+            total.add(judged.value, judged.rows)
+        return total.mean()
 
     def end(self, scene: Scene) -> None:
         """Write what is not written yet."""
@@ -165,7 +181,8 @@ class Curve(Instrument):
 
     def _close(self, scene: Scene) -> None:
         """One row of kind "epoch": the training since the last, and the evaluation, if there was one."""
-        row: dict[str, Any] = {name: total.mean() for name, total in self._epoch.items()}
+        trained = {"train_loss": self._epoch_loss, "train_accuracy": self._epoch_accuracy}
+        row: dict[str, Any] = {name: total.mean() for name, total in trained.items() if total.some}
         held_out = [data for data in self._evaluation if data != self._trained_on or data is None]
         if self._held_out is None and held_out:
             self._held_out = held_out[0]
@@ -184,7 +201,8 @@ class Curve(Instrument):
                 row[f"{part}_accuracy"] = sums["accuracy"].mean()
         if row:
             scene.write("epoch", **row)
-        self._epoch, self._evaluation, self._trained_in_epoch = {}, {}, 0
+        self._epoch_loss, self._epoch_accuracy = Sum(), Sum()
+        self._evaluation, self._trained_in_epoch = {}, 0
 
     def _know(self, scene: Scene, **known: Any) -> None:
         fresh = {key: value for key, value in known.items() if value is not None and key not in self._about}

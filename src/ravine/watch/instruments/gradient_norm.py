@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ravine.watch.instrument import ClipSeen, Instrument, Scene
+from ravine.watch.instrument import Attention, ClipSeen, Instrument, Scene
 
 EVERY = 8
 """Steps between measurements, beside the sampled ones; clipping tells its norm at every step for nothing."""
@@ -15,7 +17,8 @@ EVERY = 8
 class GradientNorm(Instrument):
     """`grad_norm` of the first optimizer's parameters; `clipped`, 1 or 0, at each step that clips by norm."""
 
-    name = "gradient_norm"
+    name: ClassVar[str] = "gradient_norm"
+    attention: ClassVar[Attention] = "some"
 
     def __init__(self) -> None:
         self._clip_at = -1  # the step whose norm clipping has told
@@ -29,9 +32,7 @@ class GradientNorm(Instrument):
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
         """Measure, where that is due and clipping has not."""
-        if self._clip_at == scene.step or not (scene.sampled or scene.step % EVERY == 0):
-            return
-        if scene.optimizers[0] is not optimizer:
+        if scene.turn or self._clip_at == scene.step or not (scene.sampled or scene.step % EVERY == 0):
             return
         norm = global_norm([p.grad for group in optimizer.param_groups for p in group["params"]])
         if norm is not None:

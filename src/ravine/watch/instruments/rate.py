@@ -2,41 +2,42 @@
 
 from __future__ import annotations
 
-from typing import Any
-from weakref import WeakSet
+from typing import Any, ClassVar
 
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ravine.watch.instrument import Instrument, Scene
+from ravine.watch.instrument import Attention, Instrument, Scene
 
 
 class Rate(Instrument):
     """`lr` at each step, of the first group; `lr_2` … of further optimizers; once, what the optimizer is."""
 
-    name = "rate"
+    name: ClassVar[str] = "rate"
+    attention: ClassVar[Attention] = "some"
 
     def __init__(self) -> None:
-        self._told: WeakSet[Optimizer] = WeakSet()
+        self._known = 0
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
         """Write the rate that this step is taken with."""
-        group = optimizer.param_groups[0]
-        number = 0
-        if optimizer not in self._told:
-            self._told.add(optimizer)
-            _introduce(scene, optimizer)
-        if len(self._told) > 1:
-            number = next(n for n, one in enumerate(scene.optimizers) if one is optimizer)
-        rate = group.get("lr")
-        if rate is not None:
-            scene.write("step", **{"lr" if number == 0 else f"lr_{number + 1}": _copied(rate)})
+        turn = scene.turn
+        if turn >= self._known:
+            self._known = turn + 1
+            _introduce(scene, optimizer, turn)
+        rate = optimizer.param_groups[0].get("lr")
+        if rate is None:
+            return
+        value = rate if isinstance(rate, Tensor) else float(rate)
+        if turn == 0:
+            scene.write("step", lr=value)
+        else:
+            scene.write("step", **{f"lr_{turn + 1}": value})
 
 
-def _introduce(scene: Scene, optimizer: Optimizer) -> None:
-    optimizers = scene.optimizers
-    if optimizers and optimizers[0] is not optimizer:
-        scene.about(optimizers=len(optimizers))
+def _introduce(scene: Scene, optimizer: Optimizer, turn: int) -> None:
+    if turn:
+        scene.about(optimizers=turn + 1)
         return
     group = optimizer.param_groups[0]
     known: dict[str, Any] = {"optimizer": type(optimizer).__name__}
@@ -48,7 +49,3 @@ def _introduce(scene: Scene, optimizer: Optimizer) -> None:
         elif word == "betas" and isinstance(value, tuple) and all(isinstance(beta, float) for beta in value):
             known[word] = list(value)
     scene.about(**known)
-
-
-def _copied(rate: float | Tensor) -> float | Tensor:
-    return rate if isinstance(rate, Tensor) else float(rate)
