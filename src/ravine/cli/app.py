@@ -21,6 +21,7 @@ from ravine.cli import (
     runs,
     schedules,
     show_augment,
+    transfer,
     watch,
 )
 from ravine.cli.verb import DebugOption, Group
@@ -37,6 +38,7 @@ app = typer.Typer(
 
 for _verb, _panel, _epilog in (
     (fit.fit, "Train", fit.EXAMPLES),
+    (transfer.transfer, "Train", transfer.EXAMPLES),
     (resume.resume, "Train", None),
     (predict.predict, "Use", predict.EXAMPLES),
     (export.export, "Use", export.EXAMPLES),

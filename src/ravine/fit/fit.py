@@ -13,6 +13,7 @@ from ravine.core.errors import BadValue, refusal
 from ravine.fit.job import Job, Status
 from ravine.fit.model import Model, Predictions
 from ravine.fit.model_folder import load_model
+from ravine.fit.transfer.job import job_for
 from ravine.records.folder import RunFolder
 from ravine.records.history import History
 from ravine.records.results import Results, Score
@@ -102,7 +103,7 @@ def fit(
     asked = chosen.machine
     machine = Machine(asked.accelerator, asked.devices, asked.strategy)
     machine.launch()
-    job = Job(
+    job = job_for(chosen)(
         recipe=chosen,
         machine=machine,
         show=chosen_show(show if machine.speaks else "quiet"),
@@ -135,7 +136,7 @@ def resume(path: str | Path, *, show: Mode = "auto", minutes: float | None = Non
     machine = Machine(recipe.machine.accelerator, recipe.machine.devices, recipe.machine.strategy)
     machine.launch()
     show_ = chosen_show(show if machine.speaks else "quiet")
-    return _run(Job(recipe=recipe, machine=machine, show=show_, run_dir=folder.path, resumes=True))
+    return _run(job_for(recipe)(recipe=recipe, machine=machine, show=show_, run_dir=folder.path, resumes=True))
 
 
 def load(run: str | Path) -> Model:

@@ -12,16 +12,17 @@ from torch import nn
 
 from ravine.core.errors import BadRun, BadValue, RavineError
 from ravine.core.files import write_json, write_whole
+from ravine.core.shapes import InputShape
 from ravine.data.audit import audit
 from ravine.data.batches import TensorBatches, resident
 from ravine.data.infer import infer_task
-from ravine.data.prepare import prepare
+from ravine.data.prepare import Preparation, prepare
 from ravine.data.provided import Provided
 from ravine.data.raw import Raw
 from ravine.data.sources.opening import open_source
 from ravine.data.split import split_rows
 from ravine.data.summary import data_section
-from ravine.data.task import Kind, encode_targets, fit_target
+from ravine.data.task import Kind, Task, encode_targets, fit_target
 from ravine.diagnose.doctor import examine
 from ravine.fit.augment_auto import settle_augment
 from ravine.fit.baselines import baseline_section, fit_baselines
@@ -39,7 +40,7 @@ from ravine.fit.transform import batch_transform
 from ravine.fit.warmed import warmed
 from ravine.fit.words import baseline_words, data_words, test_words, train_words
 from ravine.initialize import find_head, output_bias
-from ravine.models import advise, build, describe
+from ravine.models import Built, advise, build, describe
 from ravine.records.environment import environment
 from ravine.records.finding import Finding, write_findings
 from ravine.records.folder import RunFolder
@@ -143,7 +144,7 @@ class Job:
 
         assert raw.targets is not None
         task = fit_target(task, raw.targets, split.train)
-        preparation = prepare(raw.inputs, split.train)
+        preparation = self._prepared(raw, split.train, task)
         fields = preparation.fields(raw.inputs)
         encoded = encode_targets(task, raw.targets)
         target = torch.from_numpy(encoded)
@@ -152,7 +153,7 @@ class Job:
         self._check_same_data(fields, target)
 
         make = functools.partial(
-            build,
+            self._built,
             recipe.model.name,
             preparation.shape,
             task.outputs,
@@ -319,6 +320,14 @@ class Job:
                 gained = whole.section(model, raw, split.test, encoded[split.test], how, recipe.seed)
                 self.keep("ensemble", gain_words(gained), ensemble=gained)
         return outcome
+
+    def _prepared(self, raw: Raw, rows: Any, task: Task) -> Preparation:  # noqa: ARG002 (for jobs that begin elsewhere)
+        """How rows are prepared, learned from the training rows."""
+        return prepare(raw.inputs, rows)
+
+    def _built(self, name: str, shape: InputShape, outputs: int, **choices: Any) -> Built:
+        """The network with its first weights; see `ravine.models.build`."""
+        return build(name, shape, outputs, **choices)
 
     def train(self, trainer: Trainer, train: Any, validate: Any, regularization: list[str]) -> Outcome:
         """Train and keep the section of it; shared with networks and loaders that come ready-made."""

@@ -16,20 +16,26 @@ from torch import Tensor, nn
 from ravine.core.errors import BadRun
 from ravine.core.files import explained, read_json, sync_folder, write_json, write_whole
 from ravine.core.shapes import InputShape
+from ravine.core.user_code import is_spec
 from ravine.core.version import VERSION
 from ravine.data.prepare import Preparation
 from ravine.data.task import Task
 from ravine.ensemble import Ensemble
 from ravine.fit.model import Model
 from ravine.fit.network import Network
+from ravine.initialize import find_head
 from ravine.models import FAMILIES, build
-from ravine.models.outside import TIMM, is_outside
+from ravine.models.outside import is_outside
+from ravine.transfer.head import name_of_head, replace_head
 
 FORMAT = 1
 """Of the folder; a folder of a later format is refused rather than misread."""
 
 WEIGHTS = "weights.safetensors"
 MODEL = "model.json"
+
+UNNAMED = ("hf:", "torchvision:")
+"""Networks of packages that Ravine does not build without their weights."""
 
 
 def save_model(folder: Path, model: Model) -> None:
@@ -96,6 +102,7 @@ def load_model(folder: Path, *, body: nn.Module | None = None) -> Model:
         made = body if body is not None else _rebuilt(folder, built, preparation.shape, task.outputs)
     except (KeyError, TypeError, AttributeError) as error:
         raise BadRun(f"{folder / MODEL}: does not describe a model ({type(error).__name__}: {error}).") from error
+    _match_head(made, weights, task.outputs)
     network = Network(preparation.normalizer(), made)
     fill(network, weights, owner=str(folder / WEIGHTS))
     return Model(network=network.eval(), task=task, preparation=preparation, built=built, extra=described["extra"])
@@ -104,7 +111,7 @@ def load_model(folder: Path, *, body: nn.Module | None = None) -> Model:
 def _rebuilt(folder: Path, built: dict[str, Any], shape: InputShape, outputs: int) -> nn.Module:
     """The body, with weights that are yet to be filled in."""
     name = built["name"]
-    if name not in FAMILIES and not is_outside(name):
+    if name not in FAMILIES and (not is_outside(name) or name.startswith(UNNAMED)):
         raise BadRun(
             f"{folder}: the network, {name}, was an object of a program, and no name builds it again. "
             f"Build it yourself: ravine.fit.model_folder.load_model({str(folder)!r}, body=network)"
@@ -118,6 +125,16 @@ def _rebuilt(folder: Path, built: dict[str, Any], shape: InputShape, outputs: in
         return make()
     told = built["ensemble"]
     return Ensemble([make() for _ in range(int(told["members"]))], told["kind"], combine=told["combine"])
+
+
+def _match_head(body: nn.Module, weights: Mapping[str, Tensor], outputs: int) -> None:
+    """Give a network that is built with its pretrained head the head that the run put in its place."""
+    head = find_head(body)
+    if head is None or head.out_features == outputs:
+        return
+    kept = weights.get(f"body.{name_of_head(body)}.weight")
+    if kept is not None and len(kept) == outputs:
+        replace_head(body, outputs)
 
 
 def fill(network: nn.Module, weights: Mapping[str, Tensor], *, owner: str) -> None:
@@ -164,7 +181,7 @@ def _form(value: Tensor) -> str:
 
 def _findable(name: str) -> str:
     """`name`, of a file of the user's with its whole path: a model may be loaded from anywhere."""
-    if not is_outside(name) or name.startswith(TIMM):
+    if not is_spec(name):
         return name
     file, _, function = name.rpartition(":")
     return f"{Path(file).expanduser().resolve()}:{function}"

@@ -26,7 +26,7 @@ from ravine.rules.rule import Rates, Reach, Rule
 
 Engine = Literal["auto", "eager", "compiled"]
 
-_NOT_ARGUMENTS = ("params", "param_names", "initial_lr", "rates", "averaged")
+_NOT_ARGUMENTS = ("params", "param_names", "initial_lr", "lr_scale", "rates", "averaged")
 
 
 class Task(NamedTuple):

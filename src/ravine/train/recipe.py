@@ -202,6 +202,24 @@ class EnsembleChoices(Choices):
         return None if self.members == "none" else Members.parse(self.members)
 
 
+class TransferChoices(Choices):
+    """A pretrained network to begin with."""
+
+    source: str = Field(
+        "", description="run, .safetensors, .pt, timm:NAME, hf:NAME, torchvision:NAME, file.py:function"
+    )
+    plan: Literal["auto", "linear", "last-block", "fine-tune", "scratch"] = Field(
+        "auto", description="how much of it is kept; auto measures and tries"
+    )
+    body_lr: float = Field(0.1, gt=0, le=1, description="rate of its body, as a share of the head's")
+    layer_decay: Annotated[float, Field(gt=0, le=1)] | Off = Field(
+        "none", description="factor of the rate from one part of the body to the one before"
+    )
+    unfreeze: float = Field(0.0, ge=0, description="epochs from one part woken to the next; 0 wakes all at once")
+    l2_sp: float = Field(0.0, ge=0, description="pull towards the pretrained weights")
+    views: int = Field(3, ge=1, description="augmented versions of a row whose features are kept, for linear")
+
+
 class MachineChoices(Choices):
     """Where and how it runs."""
 
@@ -232,6 +250,7 @@ class Recipe(Choices):
         {}, description="techniques of `ravine explain` by name: `dropconnect = 0.2`, a table of settings, or true"
     )
     ensemble: EnsembleChoices = EnsembleChoices()
+    transfer: TransferChoices = TransferChoices()
     machine: MachineChoices = MachineChoices()
     keep: KeepChoices = KeepChoices()
 

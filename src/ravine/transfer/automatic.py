@@ -13,7 +13,7 @@ from ravine.core.errors import BadValue
 from ravine.data.batches import TensorBatches
 from ravine.data.task import Kind
 from ravine.transfer.features import cached
-from ravine.transfer.plans import PlanName, ready
+from ravine.transfer.plans import PlanName, ready, top_parts
 from ravine.transfer.setting import Setting
 from ravine.transfer.similarity import MOST_ROWS, Known, known_of, quality_per_row, randomized
 
@@ -98,7 +98,8 @@ def choose_plan(setting: Setting) -> Choice:
     per_class = rows_per_class(setting)
     helps = pretrained.linear > random.linear and pretrained.logme > random.logme
     plans: list[PlanName] = ["linear", "last-block", "fine-tune"]
-    if len(setting.parts) < 2:
+    parts = setting.parts
+    if top_parts(parts) == len(parts):
         plans.remove("last-block")  # it is fine-tune then
     if per_class >= MANY or not helps:
         plans.append("scratch")
@@ -151,6 +152,7 @@ def _tried(setting: Setting, plan: PlanName) -> tuple[Trial, Tensor, Tensor]:
     assert setting.held is not None
     began = time.perf_counter()
     epochs = setting.choices.get("epochs", 10)
+    minutes = setting.choices.get("minutes")
     own = setting.copied(views=1)
     made = ready(
         own,
@@ -159,7 +161,7 @@ def _tried(setting: Setting, plan: PlanName) -> tuple[Trial, Tensor, Tensor]:
         plan="safe",
         patience="none",
         average=0.0,
-        minutes=None,
+        minutes=SHARE * minutes if minutes is not None else None,
     )
     made.trainer.fit(made.train, made.held)
     outputs = _outputs(own)

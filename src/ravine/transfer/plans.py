@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from ravine.train.trainer import Trainer
 from ravine.transfer.features import cached
 from ravine.transfer.freeze import freeze
 from ravine.transfer.l2_sp import L2SP
+from ravine.transfer.parts import Part
 from ravine.transfer.probe import solve_head
 from ravine.transfer.rates import Rated, rate_scales
 from ravine.transfer.setting import Setting
@@ -21,6 +22,9 @@ from ravine.transfer.unfreezing import Unfreezing
 PlanName = Literal["linear", "last-block", "fine-tune", "scratch"]
 PLANS: tuple[PlanName, ...] = ("linear", "last-block", "fine-tune", "scratch")
 """From the cheapest on."""
+
+BLOCK = 0.2
+"""Share of the body's parameters that its last block holds: one part may be a bare normalization."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +77,9 @@ def _linear(setting: Setting, where: dict[str, Any], changes: dict[str, Any]) ->
 def _last_block(setting: Setting, where: dict[str, Any], changes: dict[str, Any]) -> Ready:
     parts = setting.parts
     solved = _head_first(setting)
-    freeze(parts[:-1])
-    words = [f"{len(parts) - 1} of {len(parts)} parts frozen, {parts[-1].name} trains", *solved]
+    frozen = len(parts) - top_parts(parts)
+    freeze(parts[:frozen])
+    words = [f"{frozen} of {len(parts)} parts frozen, {parts[frozen].name} and what follows trains", *solved]
     return _body(setting, where, changes, words)
 
 
@@ -108,6 +113,17 @@ _MAKERS: dict[PlanName, Callable[[Setting, dict[str, Any], dict[str, Any]], Read
     "fine-tune": _fine_tune,
     "scratch": _scratch,
 }
+
+
+def top_parts(parts: Sequence[Part]) -> int:
+    """How many of the last parts make up the last block: as few as hold `BLOCK` of the body's parameters."""
+    sizes = [sum(p.numel() for p in part.parameters()) for part in parts]
+    held = 0
+    for place, size in enumerate(reversed(sizes), start=1):
+        held += size
+        if held >= BLOCK * sum(sizes):
+            return place
+    return len(parts)
 
 
 def kept_features(setting: Setting) -> tuple[TensorBatches, TensorBatches | None]:
