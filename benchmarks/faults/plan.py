@@ -1,0 +1,159 @@
+"""Which runs there are, and how one of them is made and kept."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import math
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+SEEDS = 5
+MOST_TASKS = 4  # of one injection, in the full set
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of the benchmark.
+
+    Attributes:
+        task: Its task.
+        optimizer: "sgd" or "adam".
+        seed: Of everything.
+        name: The control's or the injection's.
+        level: The injection's strength, as a place in its list; −1 for a control.
+    """
+
+    task: str
+    optimizer: str
+    seed: int
+    name: str
+    level: int = -1
+
+    @property
+    def key(self) -> str:
+        """Its name in file names."""
+        words = "".join(letter if letter.isalnum() else "-" for letter in self.name)
+        return f"{self.task}.{self.optimizer}.{words}.{self.level}.{self.seed}"
+
+    def file(self, folder: Path) -> Path:
+        """Where it is kept."""
+        return folder / f"{self.key}.json.gz"
+
+    @property
+    def is_control(self) -> bool:
+        """Whether nothing is planted."""
+        return self.level < 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A run that was done: what it was, what it scored, and what was seen of it."""
+
+    run: Run
+    score: float
+    steps: int
+    failed: str
+    rows: list[dict[str, Any]]
+
+
+def full() -> Iterator[Run]:
+    """Every run, those first that the others are compared with."""
+    yield from _runs(range(SEEDS), MOST_TASKS, None, None)
+
+
+def ten_minutes() -> Iterator[Run]:
+    """A part that ten minutes are enough for: three tasks, one optimizer, three seeds, and strong faults alone."""
+    yield from _runs(range(3), 1, ("digits-mlp", "cancer-mlp", "digits-conv"), ("sgd",))
+
+
+def tiny() -> Iterator[Run]:
+    """A few runs that show whether everything works."""
+    names = ("clean", "cosine", "augmentation", "small validation set", "no zero_grad", "rate too high", "rate too low",
+             "wrong sign", "inputs times 255", "evaluation mode never left", "layers not in the optimizer")  # fmt: skip
+    for run in ten_minutes():
+        if run.name in names and run.task != "digits-conv":
+            yield run
+
+
+def once() -> Iterator[Run]:
+    """Every pattern and every fault at its strongest, once: shows what breaks; too few for the gate."""
+    tasks = ("digits-mlp", "diabetes-mlp", "cancer-mlp", "digits-gru", "text-transformer")
+    yield from _runs(range(1), 1, tasks, ("sgd",))
+
+
+SUBSETS = {"full": full, "ten-minutes": ten_minutes, "once": once, "tiny": tiny}
+
+
+def _runs(seeds: range, most: int, only: tuple[str, ...] | None, optimizers: tuple[str, ...] | None) -> Iterator[Run]:
+    from benchmarks.faults.controls import CONTROLS
+    from benchmarks.faults.injections import INJECTIONS
+    from benchmarks.faults.tasks import OPTIMIZERS, TASKS
+
+    tasks = list(only or TASKS)
+    for control in CONTROLS.values():
+        there = [task for task in tasks if task in control.tasks]
+        for task in there if control.name == "clean" or only is None else there[:1]:
+            for optimizer in optimizers or OPTIMIZERS:
+                for seed in seeds:
+                    yield Run(task, optimizer, seed, control.name)
+    for place, injection in enumerate(INJECTIONS.values()):
+        there = [task for task in tasks if task in injection.tasks]
+        levels = range(len(injection.levels)) if only is None else [len(injection.levels) - 1]
+        for task in turned(there, place)[:most]:
+            for optimizer in optimizers or OPTIMIZERS:
+                for level in levels:
+                    for seed in seeds:
+                        yield Run(task, optimizer, seed, injection.name, level)
+
+
+def turned(tasks: list[str], place: int) -> list[str]:
+    """Another order for each injection, so that no task is always the one left out.
+
+    >>> turned(["a", "b", "c"], 4)
+    ['b', 'c', 'a']
+    """
+    start = place % len(tasks) if tasks else 0
+    return tasks[start:] + tasks[:start]
+
+
+def do(run: Run, folder: Path) -> None:
+    """Train, and keep what was seen; nothing is done where that is there."""
+    path = run.file(folder)
+    if path.exists():
+        return
+    import torch
+    from benchmarks.faults.controls import CONTROLS
+    from benchmarks.faults.injections import INJECTIONS
+    from benchmarks.faults.tasks import TASKS, train
+
+    torch.set_num_threads(1)
+    job = TASKS[run.task].job(run.optimizer, run.seed)
+    rewrite = None
+    if run.is_control:
+        control = CONTROLS[run.name]
+        control.shape(job)
+        rewrite = control.rewrite
+    else:
+        injection = INJECTIONS[run.name]
+        injection.plant(job, injection.levels[run.level])
+    outcome = train(job)
+    rows = rewrite(outcome.rows) if rewrite is not None else outcome.rows
+    score = outcome.score if math.isfinite(outcome.score) else None
+    kept = {"run": asdict(run), "score": score, "steps": outcome.steps, "failed": outcome.failed, "rows": rows}
+    part = path.with_suffix(f".{os.getpid()}.part")
+    part.write_bytes(gzip.compress(json.dumps(kept, default=float).encode(), 4))
+    part.replace(path)
+
+
+def read(run: Run, folder: Path) -> Kept | None:
+    """A run that was done; None where it was not."""
+    path = run.file(folder)
+    if not path.exists():
+        return None
+    kept = json.loads(gzip.decompress(path.read_bytes()))
+    score = math.nan if kept["score"] is None else kept["score"]
+    return Kept(run, score, kept["steps"], kept["failed"], kept["rows"])
