@@ -15,7 +15,6 @@ class First:
     """One layer before it has learned: root mean squares of its input and output."""
 
     name: str
-    step: int
     given: float
     out: float
 
@@ -31,7 +30,7 @@ def first_layers(history: History, names: Sequence[str]) -> list[First]:
     if not rows or rows[0]["step"] > 1:
         return []
     first = [row for row in rows if row["step"] == rows[0]["step"]]
-    layers = [First(row["layer"], row["step"], _size(row, "in"), _size(row, "act")) for row in first]
+    layers = [First(row["layer"], _size(row, "in"), _size(row, "act")) for row in first]
     return [layer for layer in layers if math.isfinite(layer.given) and math.isfinite(layer.out)]
 
 

@@ -40,9 +40,9 @@ def starts_too_large(history: History) -> Finding | None:
     widest = max(layers, key=lambda layer: layer.gain)
     return finding(
         STARTS_TOO_LARGE,
-        f"At step {last.step} layers multiply the signal by {middle:.3g} (in the middle; {widest.name} by "
+        f"Before the first update layers multiply the signal by {middle:.3g} (in the middle; {widest.name} by "
         f"{widest.gain:.3g}), so that the last one, {last.name}, gives numbers of ±{last.out:.3g}.",
-        step=last.step,
+        step=0,
         details={"gains": {layer.name: layer.gain for layer in layers}},
         confidence=0.97,
     )

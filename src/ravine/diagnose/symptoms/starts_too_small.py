@@ -34,10 +34,10 @@ def starts_too_small(history: History) -> Finding | None:
     least = min(layers[:-1], key=lambda layer: layer.gain)
     return finding(
         STARTS_TOO_SMALL,
-        f"At step {layers[0].step} {left:.2g} of the signal at {layers[0].name} is left at {layers[-1].name}; "
+        f"Before the first update {left:.2g} of the signal at {layers[0].name} is left at {layers[-1].name}; "
         f"{least.name} "
         f"alone multiplies it by {least.gain:.2g}.",
-        step=layers[0].step,
+        step=0,
         details={"gains": {layer.name: layer.gain for layer in layers}, "left": left},
         confidence=0.97,
     )

@@ -8,13 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-PLACES = 64  # numbers of a row that its fingerprint is made of
+PLACES = 32  # numbers of a row that its fingerprint is made of
 MOST_ROWS = 200_000
 SHORTEST = 4  # batches of an order that is worth a word
 FEWEST_ROWS = 128
 FEW_CHANGES = 0.2  # labels that change from row to row, of those that would in a shuffled order
 ALIKE = 3.0  # how much more alike neighbouring batches are than batches drawn from all
 LEAKED = 0.05
+ONCE_MORE = 1.02  # epochs after which the training's rows are known
 WHOLE = 0.9  # of the training rows: so many together are the training data itself, evaluated on purpose
 
 
@@ -22,35 +23,34 @@ class Fingerprints:
     """Numbers that are the same for the same rows, and different for others with near certainty."""
 
     def __init__(self) -> None:
-        self._weights: dict[tuple[str, int], tuple[Tensor, Tensor]] = {}
+        self._weights: dict[tuple[str, int], tuple[Tensor | None, Tensor]] = {}
 
     def rows(self, values: Tensor) -> Tensor:
-        """One number a row, in float64 on the processor's kind of device, (rows)."""
-        flat = values.detach().reshape(values.shape[0], -1)
+        """One number a row, (rows), in float64 where the device has it."""
+        flat = values.detach().flatten(1)
         places, weights = self._of(flat)
-        return (flat[:, places].to(weights.dtype) * weights).sum(1)
+        if places is not None:
+            flat = flat.index_select(1, places)
+        return (flat * weights).sum(1)  # a product with a matrix would round by the size of the batch
 
-    def batch(self, rows: Tensor | None, targets: Tensor) -> Tensor:
+    def batch(self, rows: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
         """Two numbers for a batch: of its inputs' fingerprints, 0 where there are none, and its targets."""
         flat = targets.detach().reshape(1, -1)
-        places, weights = self._of(flat)
-        of_targets = (flat[:, places].to(weights.dtype) * weights).sum()
-        if rows is None:
-            return torch.stack([torch.zeros_like(of_targets), of_targets])
-        places, weights = self._of(rows[None])
-        return torch.stack([(rows[places] * weights).sum(), of_targets])
+        of_targets = self.rows(flat)[0]
+        return (torch.zeros_like(of_targets) if rows is None else self.rows(rows[None])[0]), of_targets
 
-    def _of(self, flat: Tensor) -> tuple[Tensor, Tensor]:
-        """Places and weights for rows of this width; always the same ones."""
+    def _of(self, flat: Tensor) -> tuple[Tensor | None, Tensor]:
+        """Places, None for all of them, and weights for rows of this width; always the same ones."""
         key = str(flat.device), flat.shape[1]
-        if key not in self._weights:
+        known = self._weights.get(key)
+        if known is None:
             draw = torch.Generator().manual_seed(flat.shape[1])
             count = min(PLACES, flat.shape[1])
-            places = torch.randperm(flat.shape[1], generator=draw)[:count]
+            places = torch.randperm(flat.shape[1], generator=draw)[:count].sort().values.to(flat.device)
             kind = torch.float32 if flat.device.type == "mps" else torch.float64
-            weights = torch.rand(count, generator=draw, dtype=torch.float64) + 0.5
-            self._weights[key] = places.to(flat.device), weights.to(flat.device, kind)
-        return self._weights[key]
+            weights = (torch.rand(count, generator=draw, dtype=torch.float64) + 0.5).to(flat.device, kind)
+            known = self._weights[key] = (places if count < flat.shape[1] else None), weights
+        return known
 
 
 def sorted_by_label(batches: list[Tensor]) -> dict[str, Any]:
@@ -97,16 +97,14 @@ def sorted_by_value(batches: list[Tensor]) -> dict[str, Any]:
     }
 
 
-def repeats(batches: Tensor) -> int:
+def repeats(inputs: list[float], targets: list[float]) -> int:
     """After how many batches the same ones come again in the same order, for as long; 0 when they do not.
 
     Args:
-        batches: (batches, 2), as `Fingerprints.batch` gives them. Equal targets count where inputs are augmented, if
-        there
-            are many different ones.
+        inputs: Fingerprints of the batches' inputs.
+        targets: Those of their targets, which count where inputs are augmented, if there are many different ones.
     """
-    for column in (0, 1):
-        prints = batches[:, column].tolist()
+    for prints in (inputs, targets):
         period = _period(prints)
         if period and len(set(prints[:period])) > period // 2:
             return period
@@ -128,14 +126,22 @@ class Overlap:
         self._new: list[Tensor] = []
         self._batches: set[float] = set()
         self._trained: set[float] = set()
-        self._again = False  # a row came twice: an epoch is over
-        self._asked: dict[int, list[Tensor]] = {}
         self._rows = 0
+        self._asked: dict[int, list[Tensor]] = {}
+
+    @property
+    def epochs(self) -> float:
+        """How often the training has seen its rows, as far as was looked."""
+        return self._rows / max(1, len(self._trained))
+
+    @property
+    def waits(self) -> bool:
+        """Whether there is something to compare."""
+        return bool(self._trained) and bool(self._asked)
 
     def trained(self, rows: Tensor) -> None:
         """A batch was learned from."""
         if self._rows < MOST_ROWS:
-            self._rows += rows.numel()
             self._new.append(rows)
 
     def evaluated(self, dataset: int, rows: Tensor) -> None:
@@ -146,23 +152,26 @@ class Overlap:
 
     def found(self) -> dict[str, Any]:
         """How many evaluated rows are among those learned from, where that is neither none nor all of those."""
-        seen_batches = [part.cpu() for part in self._new]
-        self._new = []
-        for part in seen_batches:
+        new, self._new = self._new, []
+        for part in new:
             values = part.tolist()
-            self._again = self._again or any(value in self._trained for value in values)
+            self._rows += len(values)
             self._trained.update(values)
-            self._batches.add(float(part.sum()))
-        if not self._again:
+            self._batches.add(_mark(part))
+        if self.epochs < ONCE_MORE:
             return {}
         for parts in self._asked.values():
-            there = [part.cpu() for part in parts if float(part.sum()) not in self._batches]
-            shared = [[value in self._trained for value in part.tolist()] for part in there]
-            rows = {value for part in there for value in part.tolist()}
+            there = [part.tolist() for part in parts if _mark(part) not in self._batches]
+            rows = {value for part in there for value in part}
             inside = rows & self._trained
-            clean = sum(not any(part) for part in shared)
+            clean = sum(inside.isdisjoint(part) for part in there)
             if not rows or len(inside) < max(10, LEAKED * len(rows)) or clean > 0.05 * len(there):
                 continue
             if len(inside) < WHOLE * len(self._trained):
                 return {"rows": len(rows), "shared": len(inside), "train_rows": len(self._trained)}
         return {}
+
+
+def _mark(rows: Tensor) -> float:
+    """The same number for the same rows in the same order."""
+    return float(rows.sum())

@@ -11,16 +11,17 @@ from torch.optim import Optimizer
 from ravine.watch.instrument import Instrument, LossSeen, Scene
 from ravine.watch.instruments.fingerprints import Fingerprints, Overlap, repeats, sorted_by_label, sorted_by_value
 
-EVERY = 16  # batches after which is looked
+FIRST_LOOK = 16  # batches; then after half as many more each time
 MOST_BATCHES = 1024
-MOST_TARGETS = 65_536
+MOST_TARGETS = 4096  # of one batch
 
 
 class Order(Instrument):
     """Sees labels that come sorted, batches that come in the same order at each epoch, and evaluation on training rows.
 
     Exact: the stream of labels itself; equal batches, by a fingerprint of inputs and targets, one whole epoch long;
-    equal rows of the inputs. What an augmentation changes is not recognized.
+    equal rows of the inputs. What an augmentation changes is not recognized. It costs something at every step for two
+    epochs, or a thousand batches; then all is told that can be.
     """
 
     name: ClassVar[str] = "order"
@@ -28,12 +29,13 @@ class Order(Instrument):
     def __init__(self) -> None:
         self._prints = Fingerprints()
         self._targets: list[Tensor] = []
-        self._batches: list[Tensor] = []
+        self._batches: list[tuple[Tensor, Tensor]] = []
         self._overlap = Overlap()
         self._dataset = 0
         self._inputs: Tensor | None = None
-        self._learned: tuple[Tensor, Tensor | None] | None = None
         self._told: set[str] = set()
+        self._next = FIRST_LOOK
+        self._learning = True  # what the training's rows are
 
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """Whose batch is it, and what are its inputs?"""
@@ -56,13 +58,13 @@ class Order(Instrument):
         if inputs is not None and inputs.shape[0] != targets.shape[0]:
             inputs = None
         if not seen.with_gradient:
-            if inputs is not None and scene.step:
+            if inputs is not None and scene.step and "leaks" not in self._told:
                 self._overlap.evaluated(self._dataset, self._prints.rows(inputs))
             return
-        if len(self._batches) >= MOST_BATCHES:
+        if not self._learning:
             return
-        if targets.numel() <= MOST_TARGETS:
-            self._targets.append(targets.detach().reshape(targets.shape[0], -1)[:, 0].clone())
+        if "sorted" not in self._told and targets.numel() <= MOST_TARGETS:
+            self._targets.append((targets if targets.dim() == 1 else targets.flatten(1)[:, 0]).detach().clone())
         rows = None if inputs is None else self._prints.rows(inputs)
         if rows is not None:
             self._overlap.trained(rows)
@@ -71,26 +73,29 @@ class Order(Instrument):
     def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
         """Now and then, look."""
         self._inputs = None
-        if len(self._batches) % EVERY == 0 and self._batches and len(self._batches) <= MOST_BATCHES:
+        if self._learning and len(self._batches) >= self._next:
+            self._next += self._next // 2
             self._look(scene)
 
     def end(self, scene: Scene) -> None:
         """Look once more."""
-        if self._batches:
+        if self._batches or self._overlap.waits:
             self._look(scene)
 
     def _look(self, scene: Scene) -> None:
         if "sorted" not in self._told and len(self._targets) >= 4:
             looked = sorted_by_value if self._targets[0].is_floating_point() else sorted_by_label
-            if details := looked([part.cpu() for part in self._targets]):
-                self._tell(scene, "sorted", "targets-come-sorted", details)
-        if "repeats" not in self._told:
-            period = repeats(torch.stack(self._batches).cpu())
-            if period:
-                self._tell(scene, "repeats", "order-repeats", {"batches": period})
-        if "leaks" not in self._told and (shared := self._overlap.found()):
-            self._tell(scene, "leaks", "evaluated-on-training-rows", shared)
+            self._tell(scene, "sorted", "targets-come-sorted", looked([part.cpu() for part in self._targets]))
+        prints = [torch.stack(column).tolist() for column in zip(*self._batches, strict=True)]
+        if prints and "repeats" not in self._told and (period := repeats(*prints)):
+            self._tell(scene, "repeats", "order-repeats", {"batches": period})
+        if "leaks" not in self._told:
+            self._tell(scene, "leaks", "evaluated-on-training-rows", self._overlap.found())
+        if len(self._batches) >= MOST_BATCHES or self._overlap.epochs > 2:
+            self._learning = False
+            self._batches, self._targets = [], []
 
     def _tell(self, scene: Scene, what: str, fact: str, details: dict[str, Any]) -> None:
-        self._told.add(what)
-        scene.fact(fact, **details)
+        if details:
+            self._told.add(what)
+            scene.fact(fact, **details)
