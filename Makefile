@@ -4,7 +4,7 @@
 # The first of them sets up .venv; run again they take no set-up time.
 
 .DEFAULT_GOAL := help
-.PHONY: help fit test slow lint format install bench docs clean
+.PHONY: help fit test slow lint format install bench faults docs clean
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -45,6 +45,9 @@ install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint $(VENV)/.docs  ## everything a
 
 bench: $(VENV)/.test $(VENV)/.bench  ## measure the trainer beside a bare loop, Lightning and skorch
 	$(BIN)/python benchmarks/trainer.py
+
+faults: $(VENV)/.test  ## plant faults in small trainings and score what is named (an hour; goes on where it was left)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults --jobs $(WORKERS)
 
 docs: $(VENV)/.docs  ## build the pages into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

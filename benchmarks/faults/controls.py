@@ -222,7 +222,7 @@ def _bandit(job: Job, model: nn.Module) -> None:
 
 def _program(program: Callable[[Job, nn.Module], None]) -> Callable[[Job], None]:
     def shape(job: Job) -> None:
-        job.program = program
+        job.program, job.scored = program, False
 
     return shape
 

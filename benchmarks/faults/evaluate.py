@@ -109,11 +109,14 @@ def baseline_cases(runs: Iterable[Judged], name: str) -> list[Case]:
     ]
 
 
-def forest_cases(runs: Iterable[Judged], every: Iterable[Judged]) -> list[Case]:
-    """What a forest says that has seen the development split; no cases where that holds fewer than two classes."""
+def forest_cases(runs: list[Judged], every: list[Judged]) -> list[Case]:
+    """What a forest says that has seen the development split.
+
+    No cases where it would be asked for what it was trained on, or was trained on fewer than two classes.
+    """
     seen = [one for one in every if one.part == "development"]
     truths = [one.truth or forest.HEALTHY for one in seen]
-    if len(set(truths)) < 2:
+    if len(set(truths)) < 2 or any(one.part == "development" for one in runs):
         return []
     trained = forest.trained([one.said["features"] for one in seen], truths)
     return [

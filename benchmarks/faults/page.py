@@ -30,7 +30,8 @@ whose symptom the tier can know. *First*, *first three*: faulty runs of which th
 *Set*: precision and recall of all names. *Time*: middle share of the steps after which a right name is there.
 *Abstains*: of faults that the tier cannot know and of which nothing is said, those of which it says that it cannot
 tell. Names that are right beside the planted one are in `benchmarks/faults/accepted.json`, those of the baselines'
-messages in `benchmarks/faults/baselines/map.json`; both were written before any result.
+messages in `benchmarks/faults/baselines/map.json`; both were written before any scoring. The records depend a little
+on how busy the machine is, since the watcher takes no more than its share of the time.
 """
 
 HEAD = (

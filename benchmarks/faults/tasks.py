@@ -44,6 +44,7 @@ class Job:
         clip: Largest gradient norm; None for no clipping.
         accumulate: Batches a step.
         program: What is watched; the ordinary loop, unless a pattern is another kind of program.
+        scored: Whether its network solves the task at all.
     """
 
     task: str
@@ -71,6 +72,7 @@ class Job:
     clip: float | None = None
     accumulate: int = 1
     program: Callable[[Job, nn.Module], None] = lambda *given: run(*given)
+    scored: bool = True
     batches: int = 0  # seen so far; for updates that depend on it
 
 
@@ -234,7 +236,7 @@ def train(job: Job) -> Outcome:
     try:
         with watcher:
             job.program(job, model)
-        score = scored(job, model)
+        score = scored(job, model) if job.scored else math.nan
     except (RuntimeError, ValueError) as error:
         score, failed = math.nan, f"{type(error).__name__}: {error}"
     return Outcome(watcher.history.rows, score, watcher.steps, failed)
@@ -274,8 +276,6 @@ def run(job: Job, model: nn.Module) -> None:
 
 def scored(job: Job, model: nn.Module) -> float:
     """The score of a network on the test rows, evaluated as the program evaluates."""
-    if job.program.__name__ != "<lambda>":
-        return math.nan  # another kind of program, which has no score here
     if job.repair is not None:
         job.repair(model)
     job.eval_mode(model)
