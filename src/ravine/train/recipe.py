@@ -250,9 +250,9 @@ class Recipe(Choices):
         {}, description="techniques of `ravine explain` by name: `dropconnect = 0.2`, a table of settings, or true"
     )
     ensemble: EnsembleChoices = EnsembleChoices()
-    transfer: TransferChoices = TransferChoices()
     machine: MachineChoices = MachineChoices()
     keep: KeepChoices = KeepChoices()
+    transfer: TransferChoices = TransferChoices()  # last: a bare plan=… means the machine's
 
     @field_validator("ensemble", mode="before")
     @classmethod
