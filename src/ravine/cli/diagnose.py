@@ -82,9 +82,8 @@ def diagnose(
             history.add({"kind": "about", "step": 0, **known})
 
     from ravine.diagnose.doctor import diagnose as look
-    from ravine.records.condense import condensed
 
-    diagnoses = [look(condensed(history)) for history in histories]
+    diagnoses = [look(history) for history in histories]
     if histories:
         _tell(histories, diagnoses, every=every, quiet=quiet, json_file=json_file, html_file=html_file)
     for error in unread:

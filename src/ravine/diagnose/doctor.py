@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from ravine.diagnose.symptom import Abstained, Symptom
 from ravine.diagnose.symptoms import SYMPTOMS
+from ravine.records.condense import condensed
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
@@ -39,7 +40,11 @@ class Diagnosis:
 
 
 def diagnose(history: History) -> Diagnosis:
-    """Look for every symptom; rank what was found, and name what could not be told."""
+    """Look for every symptom; rank what was found, and name what could not be told.
+
+    A history of very many rows is looked at in means of neighbours: see `ravine.records.condense`.
+    """
+    history = condensed(history)
     there = _measured(history)
     found: list[Finding] = []
     abstained: list[Abstained] = []

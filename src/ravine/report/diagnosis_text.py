@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from ravine.diagnose.doctor import Diagnosis
 from ravine.diagnose.symptom import Abstained
+from ravine.records.condense import condensed
 from ravine.records.finding import Finding
 from ravine.records.history import History, Mapped
 from ravine.report.diagnosis_compare import Compared, Entry, compared, curve_label, run_names
@@ -134,7 +135,7 @@ def _how_read(history: History, *, every: bool, width: int) -> Iterator[str]:
         yield from _wrapped("The log counts neither steps nor whole epochs: steps are its rows.", width)
     elif steps and every:
         yield from _wrapped(f"Counted by: {', '.join(steps)}.", width)
-    for note in history.notes:
+    for note in condensed(history).notes:
         yield from _wrapped(note, width)
 
 
