@@ -145,8 +145,8 @@ def cell(name: str, setting: Setting, test: tuple[Tensor, Tensor]) -> dict[str, 
     speed = whole_epoch(setting) / found["linear"]["epoch_seconds"]
     print(
         f"{name}: {told}; auto → {choice.plan} {own['accuracy']:.3f}, {chose + own['seconds']:.1f} s: {cost:.2f} × the "
-        f"best plan's, {(chose + own['seconds']) / dearest:.2f} × the dearest's; within noise: {within}; kept features: "
-        f"an epoch {speed:.0f} × faster",
+        f"best plan's, {(chose + own['seconds']) / dearest:.2f} × the dearest's; within noise: {within}; "
+        f"kept features: an epoch {speed:.0f} × faster",
         flush=True,
     )
     return {
@@ -243,6 +243,7 @@ class Block(nn.Module):
         self.expands, self.adds = expand > 1, stride == 1 and inward == outward
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, height, width) → the same, sides by the stride."""
         y = nn.functional.relu6(self._bn0(self._expand_conv(x))) if self.expands else x
         y = nn.functional.relu6(self._bn1(self._depthwise_conv(y)))
         y = self._bn2(self._project_conv(y))
@@ -269,6 +270,7 @@ class EfficientNetLite0(nn.Module):
         self._fc = nn.Linear(1280, 1000)
 
     def forward(self, x: Tensor) -> Tensor:
+        """(batch, 3, height, width) → (batch, classes)."""
         x = nn.functional.relu6(self._bn0(self._conv_stem(x)))
         for block in self._blocks:
             x = block(x)
