@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from threading import get_ident
 from time import perf_counter
 from typing import Any
@@ -34,8 +34,6 @@ _dispatch_modes = torch._C._len_torch_dispatch_stack
 _transforms = torch._C._functorch.peek_interpreter_stack
 _set_gradient = torch._C._set_grad_enabled
 
-_Listeners = Sequence[tuple[Instrument, Callable[..., None]]]
-
 
 class Bell:
     """Tells every instrument that listens; one that raises is dropped, with one line.
@@ -43,24 +41,20 @@ class Bell:
     Attributes:
         scene: What the instruments are given.
         spent: Seconds that instruments took at sampled steps.
-        spent_in_spells: Seconds that those took which see spells of steps.
-        spent_steadily: Seconds that the others took at steps that are not sampled.
+        spent_steadily: Seconds that they took at other steps.
         passing: The step under way is not told of.
-        spell: Whether all instruments are told of all steps now.
     """
 
     def __init__(self, scene: LiveScene, instruments: Iterable[Instrument], say: Callable[[str], None]) -> None:
         self.scene = scene
-        self.spent = self.spent_in_spells = self.spent_steadily = 0.0
+        self.spent = self.spent_steadily = 0.0
         self.passing = False
-        self.spell = True
         self._say = say
         self._deaf = False  # while an instrument is told something, and after the end
         self._asleep = False
         self._thread: int | None = None
         self._instruments = list(instruments)
-        self._steady: dict[str, _Listeners] = {}
-        self._others: dict[str, _Listeners] = {}
+        self._listeners: dict[str, tuple[tuple[Instrument, Callable[..., None]], ...]] = {}
         self._list()
 
     def hears(self) -> bool:
@@ -73,23 +67,11 @@ class Bell:
 
     def listens(self, event: str) -> bool:
         """Whether any instrument wants to know of `event` now."""
-        return bool(self._steady[event] or self._others[event])
-
-    def begin_spell(self) -> None:
-        """Tell those instruments again that see spells of steps, each of them new."""
-        self._instruments = [type(one)() if one.attention == "spells" else one for one in self._instruments]
-        self.spell = True
-        self._list()
-        self._tell([(one, one.begin) for one in self._instruments if one.attention == "spells"], ())
-
-    def end_spell(self) -> None:
-        """Tell them no more."""
-        self.spell = False
-        self._list()
+        return bool(self._listeners[event])
 
     def may_pass(self) -> bool:
         """Whether no instrument asks to be told of every step."""
-        return all(one.attention != "every" for one in self._instruments)
+        return all(not one.every_step for one in self._instruments)
 
     def sleep(self) -> None:
         """Tell nothing any more."""
@@ -101,36 +83,29 @@ class Bell:
 
     def ring(self, event: str, *what: Any) -> None:
         """Tell every instrument that listens to `event`."""
-        steady, others = self._steady[event], self._others[event]
-        if not steady and not others:
+        listeners = self._listeners[event]
+        if not listeners:
             return
+        scene = self.scene
         self._deaf = True
         with_gradient = torch.is_grad_enabled()
         if with_gradient:
             _set_gradient(False)
+        started = perf_counter()
         try:
-            started = perf_counter()
-            self._tell(steady, what)
-            if self.scene.sampled or event == "forward":
-                self._tell(others, what)
+            for instrument, method in listeners:
+                try:
+                    method(scene, *what)
+                except Exception as error:
+                    self._drop(instrument, error)
+        finally:
+            if scene.sampled or event == "forward":
                 self.spent += perf_counter() - started
             else:
-                told = perf_counter()
-                self.spent_steadily += told - started
-                if others:
-                    self._tell(others, what)
-                    self.spent_in_spells += perf_counter() - told
-        finally:
+                self.spent_steadily += perf_counter() - started
             if with_gradient:
                 _set_gradient(True)
             self._deaf = self._asleep
-
-    def _tell(self, listeners: _Listeners, what: tuple[Any, ...]) -> None:
-        for instrument, method in listeners:
-            try:
-                method(self.scene, *what)
-            except Exception as error:
-                self._drop(instrument, error)
 
     def _drop(self, instrument: Instrument, error: Exception) -> None:
         if instrument in self._instruments:
@@ -141,13 +116,11 @@ class Bell:
 
     def _list(self) -> None:
         for event in EVENTS:
-            told = [
+            self._listeners[event] = tuple(
                 (instrument, getattr(instrument, event))
                 for instrument in self._instruments
                 if getattr(type(instrument), event) is not getattr(Instrument, event)
-            ]
-            self._steady[event] = tuple(one for one in told if one[0].attention != "spells")
-            self._others[event] = tuple(one for one in told if one[0].attention == "spells" and self.spell)
+            )
 
 
 def _place(error: Exception) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 from torch import Tensor, nn
 from torch.optim import Optimizer
-
-Attention = Literal["every", "some", "spells"]
 
 
 @dataclass(slots=True, kw_only=True)  # not frozen: one is made at every step, and that would take four times as long
@@ -98,12 +96,11 @@ class Instrument:
     """
 
     name: ClassVar[str]
-    attention: ClassVar[Attention] = "every"
-    """Which steps it must be told of, where steps are so short that telling of each would cost a notable share of time.
+    every_step: ClassVar[bool] = False
+    """Whether it must be told of every step, also where they are so short that this costs a notable share of the time.
 
-    "every": all of them; as long as one instrument asks for that, none passes untold. "some": one of several, each as a
-    whole; what lies between is not told, but for evaluations and passes over data. "spells": dozens in a row, then for
-    long nothing; each spell is seen by a new instance, which learns within it what it must know.
+    Else, after the first 500, one of several is told of, as a whole; what lies between is not, but for batches and what
+    follows an evaluation's beginning. So nothing may be concluded from what did not happen since the last step.
     """
 
     def begin(self, scene: Scene) -> None:

@@ -49,13 +49,13 @@ class Live:
         self._told: set[str] = set()
         self._before: set[str] = set()
 
-    def after_step(self, step: int) -> int:
-        """Look, if it is time; returns the step at which to ask again."""
+    def after_step(self, step: int) -> None:
+        """Look, if it is time."""
         if step < self._next:
-            return self._next
+            return
         if self._spent + self._last > self._grace + self._share * self._clock.seconds():
             self._next = step + max(1, step // 100)
-            return self._next
+            return
         self._next = max(step + _FIRST, int(step * _GROWTH))
         began = perf_counter()
         try:
@@ -65,7 +65,6 @@ class Live:
             self._say(f"no more findings while this runs, the doctor failed: {type(error).__name__}: {error}")
         self._last = perf_counter() - began
         self._spent += self._last
-        return self._next
 
     def _look(self, step: int) -> None:
         history = self._history()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Protocol
+from weakref import ReferenceType, ref
 
 from torch import Tensor
 from torch.optim import Optimizer
@@ -64,6 +65,8 @@ class Steps:
         self._begun: Optimizer | None = None
         self._since_backward: set[int] = set()
         self._going_back = 0
+        self._left = 0  # steps that pass before one is told of again
+        self._passing_by: ReferenceType[Optimizer] | None = None
         self.scene.sampled = pace.wants(0, 0.0)
 
     @property
@@ -87,17 +90,12 @@ class Steps:
             self.by_hand.compare()
         self.bell.ring("loss", seen)
 
-    def let_backward_pass(self) -> None:
-        """A backward pass of which is not told."""
-        self.backwards += 1
-        self._since_backward.clear()
-
     def enter(self, optimizer: Optimizer, closure: Callable[[], Any] | None) -> Callable[[], Any] | None:
         """`optimizer.step` was called; the closure to give it in place of its own, if it has one."""
         if optimizer in self._inside:  # an exception left it without its end
             del self._inside[self._inside.index(optimizer) :]
         self._inside.append(optimizer)
-        if len(self._inside) > 1 or self.bell.passing:
+        if len(self._inside) > 1:
             return None
         self._begun = None
         if closure is None:
@@ -119,7 +117,7 @@ class Steps:
         del self._inside[self._inside.index(optimizer) :]
         if self._inside:
             return
-        if self._begun is None and not self.bell.passing:
+        if self._begun is None:
             self.begin(optimizer)
         self._begun = None
         self.by_optimizer += 1
@@ -129,21 +127,36 @@ class Steps:
     def count(self, optimizer: Optimizer) -> None:
         """Count a step of `optimizer` and tell of its end."""
         scene = self.scene
-        bell = self.bell
         shared = bool(self._since_backward) and id(optimizer) not in self._since_backward
         self._since_backward.add(id(optimizer))
         if not shared:
             scene.step += 1
-        if not bell.passing:
-            bell.ring("step_end", optimizer)
+        self.bell.ring("step_end", optimizer)
         if not shared:
-            sampled = self._pace.wants(scene.step, bell.spent)
-            always = sampled or bell.spell or self.by_hand is not None or scene.census.several
-            bell.passing = not always and self._stride.passes(scene.step)
-            if sampled is not scene.sampled:
-                scene.sampled = sampled
-                for do in self.sampling:
-                    do()
+            self._look_ahead(optimizer)
+
+    def let_pass(self, optimizer: Optimizer) -> None:
+        """Count a step that is not told of."""
+        if self._passing_by is not None and self._passing_by() is optimizer:
+            self.scene.step += 1
+            self._left -= 1
+            if self._left <= 0:
+                self._look_ahead(optimizer)
+
+    def _look_ahead(self, optimizer: Optimizer) -> None:
+        """Between two steps: is the next one sampled, or told of at all?"""
+        scene, bell = self.scene, self.bell
+        sampled = self._pace.wants(scene.step, bell.spent)
+        self._left = 0
+        if not sampled and self.by_hand is None and not scene.census.several:
+            self._left = self._stride.untold(scene.step)
+        bell.passing = self._left > 0
+        if bell.passing:
+            self._passing_by = ref(optimizer)
+        if sampled is not scene.sampled:
+            scene.sampled = sampled
+            for do in self.sampling:
+                do()
         for do in self.after:
             do()
 

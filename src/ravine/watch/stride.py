@@ -10,7 +10,7 @@ from ravine.watch.clock import Clock
 _FIRST = 500  # steps that all are told of
 _WEIGHED = 200  # steps from one weighing to the next
 _HOOKS = 2.0  # what the hooks cost beside the instruments, measured with an MLP of ten thousand parameters
-_MOST = 10
+_MOST = 16
 
 
 class Stride:
@@ -28,16 +28,20 @@ class Stride:
         self._share = share
         self._every = 1
         self._told = 0
+        self._skipped = False
         self._weigh_at = _FIRST
         self._before = (0, 0.0, 0.0)
 
-    def passes(self, step: int) -> bool:
-        """Whether the step after so many is not told of."""
+    def untold(self, step: int) -> int:
+        """How many steps pass, after so many, before the next that is told of."""
         if step >= self._weigh_at:
             self._weigh(step)
-        passes = step % self._every != 0
-        self._told += not passes
-        return passes
+        if self._skipped or self._every == 1:
+            self._skipped = False
+            self._told += 1
+            return 0
+        self._skipped = True
+        return self._every - 1
 
     def _weigh(self, step: int) -> None:
         seconds, spent = self._clock.seconds(), self._bell.spent_steadily

@@ -30,7 +30,6 @@ from ravine.watch.record import Record
 from ravine.watch.saying import say
 from ravine.watch.scene import LiveScene
 from ravine.watch.sink import Sink
-from ravine.watch.spells import Spells
 from ravine.watch.steps import Steps
 from ravine.watch.stride import Stride
 from ravine.watch.verdict import verdict_lines
@@ -66,9 +65,7 @@ class Watcher:
         self._bell = Bell(self.scene, played, say)
         self._clock = Clock()
         self._steps = Steps(self._bell, Pace(self._clock, overhead / 2), Stride(self._bell, self._clock, overhead))
-        self._spells = Spells(self._bell, self._clock, overhead / 4)
-        self._live = Live(lambda: self.history, self._say, self._clock, overhead / 4)
-        self._look_at = 0  # the next step at which there is something to decide
+        self._live = Live(lambda: self.history, self._say, self._clock, overhead / 2)
         self._patches: Patches | None = None
         self._running = False
         self._entered = 0
@@ -173,11 +170,8 @@ class Watcher:
 
     def _after_step(self) -> None:
         self._sink.tick()
-        step = self.scene.step
-        if step >= self._look_at:
-            self._look_at = self._spells.after_step(step)
-            if not self._quiet:
-                self._look_at = min(self._look_at, self._live.after_step(step))
+        if not self._quiet:
+            self._live.after_step(self.scene.step)
 
     def _open(self) -> MetricsWriter:
         assert self.record is not None

@@ -23,11 +23,10 @@ def _backward(original: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     bell = steps.bell
 
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> Any:
-        if not is_compiling() and bell.passing and bell.hears():
-            steps.let_backward_pass()
+        if is_compiling() or bell.passing:
             return original(tensors, *args, **kwargs)
         root = tensors if isinstance(tensors, Tensor) else _only(tensors)
-        if is_compiling() or root is None or steps.going_back or not bell.hears_numbers():
+        if root is None or steps.going_back or not bell.hears_numbers():
             return original(tensors, *args, **kwargs)
         root = steps.begin_backward(root)
         try:
@@ -47,6 +46,7 @@ def _grad(original: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
         root = outputs if isinstance(outputs, Tensor) else _only(outputs)
         if (
             is_compiling()
+            or bell.passing
             or root is None
             or not _of_parameters(inputs)
             or steps.going_back

@@ -20,7 +20,7 @@ def install(steps: Steps, patches: Patches) -> None:
     def before(
         optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[tuple[Any, ...], dict[str, Any]] | None:
-        if is_compiling() or not bell.hears():
+        if is_compiling() or bell.passing or not bell.hears():
             return None
         by_place = len(args) > 1
         closure = args[1] if by_place else kwargs.get("closure")
@@ -32,7 +32,11 @@ def install(steps: Steps, patches: Patches) -> None:
         return args, {**kwargs, "closure": given}
 
     def after(optimizer: Optimizer, _args: tuple[Any, ...], _kwargs: dict[str, Any]) -> None:
-        if not is_compiling() and bell.hears():
+        if is_compiling():
+            return
+        if bell.passing:
+            steps.let_pass(optimizer)
+        elif bell.hears():
             steps.leave(optimizer)
 
     patches.later(register_optimizer_step_pre_hook(before).remove)

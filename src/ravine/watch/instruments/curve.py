@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ravine.watch.instrument import Attention, Instrument, LossSeen, Scene
+from ravine.watch.instrument import Instrument, LossSeen, Scene
 
 Number = float | Tensor  # a tensor where reading it would wait for the device
 
@@ -55,7 +55,6 @@ class Curve(Instrument):
     """
 
     name: ClassVar[str] = "curve"
-    attention: ClassVar[Attention] = "some"
 
     def __init__(self) -> None:
         self._pending: list[Judged] = []  # until somebody goes back from it

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ravine.watch.instrument import Attention, ClipSeen, Instrument, Scene
+from ravine.watch.instrument import ClipSeen, Instrument, Scene
 
 EVERY = 8
 """Steps between measurements, beside the sampled ones; clipping tells its norm at every step for nothing."""
@@ -18,7 +18,6 @@ class GradientNorm(Instrument):
     """`grad_norm` of the first optimizer's parameters; `clipped`, 1 or 0, at each step that clips by norm."""
 
     name: ClassVar[str] = "gradient_norm"
-    attention: ClassVar[Attention] = "some"
 
     def __init__(self) -> None:
         self._clip_at = -1  # the step whose norm clipping has told

@@ -7,14 +7,13 @@ from typing import Any, ClassVar
 from torch import Tensor
 from torch.optim import Optimizer
 
-from ravine.watch.instrument import Attention, Instrument, Scene
+from ravine.watch.instrument import Instrument, Scene
 
 
 class Rate(Instrument):
     """`lr` at each step, of the first group; `lr_2` … of further optimizers; once, what the optimizer is."""
 
     name: ClassVar[str] = "rate"
-    attention: ClassVar[Attention] = "some"
 
     def __init__(self) -> None:
         self._known = 0
