@@ -40,7 +40,7 @@ def overfits(history: History) -> Finding | None:
     rows = val_rows(history)
     drawn = 0.3 * abs(end.level.value) / math.sqrt(rows) if rows else 0.0
     rise = Estimate((end.level - low.level).value, math.hypot((end.level - low.level).error, drawn))
-    scale = max(abs(low.level.value), 0.02 * (start(val) - low.level.value))
+    scale = max(abs(low.level.value), 0.02 * (start(val) - low.level.value), 1e-300)
     if low.end > end.begin or rise.z < BEYOND_NOISE or rise.value < LEAST_RISE * scale:
         return None
     if not _still_learned(train, low.first_step, low.last_step, end.first_step):

@@ -46,7 +46,7 @@ def runs_too_long(history: History) -> Finding | None:
     error = math.hypot((end.level - best.level).error, drawn)
     accurate = found is not None and found.is_accuracy
     least = LEAST_LOSS if accurate else LEAST_RISE * abs(best.level.value)
-    if best.end > EARLY * len(judged) or worse < max(least, BEYOND_NOISE * error):
+    if best.end > EARLY * len(judged) or worse <= max(least, BEYOND_NOISE * error):
         return None
     name = f"val_{found.name}" if found is not None else "val_loss"
     return Finding(
@@ -58,7 +58,7 @@ def runs_too_long(history: History) -> Finding | None:
             "made it worse."
         ),
         advice=f"{RUNS_TOO_LONG.advice} About {best.last_step} steps are enough.",
-        confidence=surety(worse / max(least, BEYOND_NOISE * error)),
+        confidence=surety(worse / max(least, BEYOND_NOISE * error, 1e-300)),
         first_step=best.last_step,
         details={"best": best.level.value, "last": end.level.value, "error": error},
     )
