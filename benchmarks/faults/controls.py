@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nnf
 from benchmarks.faults.injections import EVERY
 from benchmarks.faults.plants import few_rows
-from benchmarks.faults.tasks import Job, run
+from benchmarks.faults.tasks import Job, cross_entropy, run
 from torch import Tensor, nn
 
 Rows = list[dict[str, Any]]
@@ -51,7 +51,7 @@ def _one_cycle(t: float) -> float:
 
 
 def _smoothed(job: Job) -> None:
-    job.loss = partial(nnf.cross_entropy, label_smoothing=0.1)
+    job.loss = partial(cross_entropy, label_smoothing=0.1)
 
 
 def _augmented(job: Job) -> None:

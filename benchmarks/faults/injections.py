@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-import torch.nn.functional as nnf
 from benchmarks.faults import plants
 from benchmarks.faults.nets import Attention
-from benchmarks.faults.tasks import TASKS, Job
+from benchmarks.faults.tasks import TASKS, Job, nll_loss
 from torch import Tensor, nn
 
 EVERY = tuple(TASKS)
@@ -174,7 +173,7 @@ INJECTIONS = {
         # loss and output
         Injection("softmax before cross_entropy", "applies-softmax-twice", plants.ends_with_softmax,
                   tasks=(*CLASSES, "text-transformer")),
-        Injection("nll_loss of logits", "uses-wrong-loss", _set(loss=lambda *_: nnf.nll_loss), tasks=CLASSES),
+        Injection("nll_loss of logits", "uses-wrong-loss", _set(loss=lambda *_: nll_loss), tasks=CLASSES),
         Injection("(n, 1) against (n)", "broadcasts-loss", plants.flat_targets, tasks=("diabetes-mlp",)),
         Injection("loss summed", "sums-instead-of-means", plants.summed),
         Injection("ReLU on the outputs", "has-wrong-output-activation", plants.ends_with_relu),

@@ -21,6 +21,21 @@ import ravine
 OPTIMIZERS = ("sgd", "adam")
 
 
+def cross_entropy(outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
+    """Looked up at each call, as ordinary programs do: a function that was kept from before would go unwatched."""
+    return nnf.cross_entropy(outputs, targets, **options)
+
+
+def mse_loss(outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
+    """The mean square, looked up at each call."""
+    return nnf.mse_loss(outputs, targets, **options)
+
+
+def nll_loss(outputs: Tensor, targets: Tensor) -> Tensor:
+    """What stands for cross entropy where the outputs are logarithms, looked up at each call."""
+    return nnf.nll_loss(outputs, targets)
+
+
 @dataclass
 class Job:
     """One training, before it starts: what is planted changes these fields and nothing else.
@@ -58,7 +73,7 @@ class Job:
     kind: str = "classification"  # "regression", "text"
     weight_decay: float = 0.0
     schedule: Callable[[float], float] | None = None
-    loss: Callable[[Tensor, Tensor], Tensor] = nnf.cross_entropy
+    loss: Callable[[Tensor, Tensor], Tensor] = cross_entropy
     augment: Callable[[Tensor], Tensor] | None = None
     prepare: list[Callable[[nn.Module], None]] = field(default_factory=list)
     learnable: Callable[[nn.Module], Iterable[Any]] = nn.Module.parameters
@@ -108,7 +123,7 @@ class Task:
             batch_size=self.batch_size,
             kind=self.kind,
             weight_decay=1e-2 if self.kind == "regression" and optimizer == "sgd" else 0.0,
-            loss=nnf.mse_loss if self.kind == "regression" else nnf.cross_entropy,
+            loss=mse_loss if self.kind == "regression" else cross_entropy,
             clip=self.clip,
         )
 
