@@ -64,7 +64,7 @@ class _Seen:
         self.targets: list[Any] = []
 
     def add(self, out: Any, target: Any, weight: float, loss: Callable[[Any, Any], Tensor], *, keeps: bool) -> None:
-        self.losses.append(loss(out, target))
+        self.losses.append(loss(out, target).detach())
         self.weights.append(weight)
         if keeps and isinstance(out, Tensor):
             self.outputs.append(out.float())

@@ -74,6 +74,6 @@ class SWA(Average):
             if t < start:
                 return before(t)
             share = ((t - start) % every + 1) / every
-            return (1 - share) * high + share * low
+            return high + share * (low - high)  # exactly `high` for a constant tail
 
         return factor
