@@ -66,7 +66,7 @@ class Choice:
     @property
     def similar(self) -> bool:
         """Whether the pretrained features know more of these data than random ones do."""
-        return self.pretrained.linear > self.random.linear and self.pretrained.logme > self.random.logme
+        return _helps(self.pretrained, self.random)
 
     @property
     def words(self) -> str:
@@ -93,15 +93,13 @@ def choose_plan(setting: Setting) -> Choice:
         raise BadValue("transfer: plan = 'auto' needs validation rows. Name a plan, or set split.val.")
     began = time.perf_counter()
     pretrained = _known(setting)
-    fresh = setting.copied()
-    random = _known(setting.copied(network=randomized(fresh.network, setting.seed)))
+    random = _known(setting.copied(network=randomized(setting.network, setting.seed)))
     per_class = rows_per_class(setting)
-    helps = pretrained.linear > random.linear and pretrained.logme > random.logme
     plans: list[PlanName] = ["linear", "last-block", "fine-tune"]
     parts = setting.parts
     if top_parts(parts) == len(parts):
         plans.remove("last-block")  # it is fine-tune then
-    if per_class >= MANY or not helps:
+    if per_class >= MANY or not _helps(pretrained, random):
         plans.append("scratch")
     trials: list[Trial] = []
     best: tuple[PlanName, Tensor, Tensor] | None = None
@@ -112,6 +110,10 @@ def choose_plan(setting: Setting) -> Choice:
             best = (plan, hits, losses)
     assert best is not None
     return Choice(best[0], per_class, pretrained, random, tuple(trials), time.perf_counter() - began)
+
+
+def _helps(pretrained: Known, random: Known) -> bool:
+    return pretrained.linear > random.linear and pretrained.logme > random.logme
 
 
 def rows_per_class(setting: Setting) -> int:

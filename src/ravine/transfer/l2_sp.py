@@ -30,7 +30,8 @@ def l2_sp(weights: Sequence[Tensor], start: Sequence[Tensor], alpha: float) -> T
     shapes, wanted = [tuple(w.shape) for w in weights], [tuple(s.shape) for s in start]
     if shapes != wanted:
         raise BadValue(refusal("l2_sp", "the weights", f"have the shapes {wanted}", shapes))
-    return 0.5 * alpha * sum(((w - s) ** 2).sum() for w, s in zip(weights, start, strict=True)) + torch.zeros(())
+    squares = (((w - s) ** 2).sum() for w, s in zip(weights, start, strict=True))
+    return 0.5 * alpha * sum(squares, torch.zeros(()))
 
 
 class L2SP:
