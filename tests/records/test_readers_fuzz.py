@@ -87,7 +87,9 @@ def test_any_bytes(tmp_path, head, data):
 
 @quiet
 @given(st.data())
-def test_tables_of_anything(tmp_path, data):
+@pytest.mark.parametrize("large", [False, True])
+def test_tables_of_anything(tmp_path, monkeypatch, large, data):
+    monkeypatch.setattr("ravine.records.readers.table._LARGE", 0 if large else 10**9)
     header = data.draw(st.lists(st.sampled_from(NAMES), min_size=1, max_size=6))
     cell = st.sampled_from(CELLS) | st.floats(allow_nan=True).map(str) | st.integers(-5, 50).map(str)
     rows = data.draw(st.lists(st.lists(cell, max_size=8), max_size=25))

@@ -314,7 +314,7 @@ def _line(
 def _y_axis(name: str) -> dict[str, Any]:
     if _tick(name):
         return axis(tickformat=_tick(name))
-    return axis(exponentformat="power") if name in ("lr", "grad_norm") else axis()
+    return axis(exponentformat="power", rangemode="tozero") if name in ("lr", "grad_norm") else axis()
 
 
 def _tick(name: str) -> str:

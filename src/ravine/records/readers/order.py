@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _MOST_LEGS = 20
-_MOST_PLACEHOLDERS_APART = 0.8
+_EVEN = 0.8  # share of the distances between values that must be the usual one
 _FEWEST_MEASURED = 3
 
 
@@ -72,7 +72,7 @@ def measured(values: NDArray[np.float64]) -> NDArray[np.bool_] | None:
             continue
         apart = np.diff(places)
         usual = np.median(apart)
-        if apart.min() >= 2 and (apart == usual).mean() >= _MOST_PLACEHOLDERS_APART and places[0] <= usual:
+        if apart.min() >= 2 and (apart == usual).mean() >= _EVEN and places[0] <= usual:
             return ~blank
     return None
 
