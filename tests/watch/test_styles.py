@@ -443,3 +443,27 @@ def test_skorch(program, watched, history):
     record = history()
     assert record.series("val_loss").values[-1] == pytest.approx(float(seen.stdout))
     assert len(record.series("val_loss")) == 4
+
+
+@pytest.mark.parametrize("scheduled", [False, True])
+def test_models_trained_one_after_another_are_trainings_of_their_own(data, scheduled, tmp_path):
+    def train(rate, steps):
+        torch.manual_seed(0)
+        model = nn.Linear(6, 2)
+        optimizer = torch.optim.SGD(model.parameters(), lr=rate)
+        scheduler = torch.optim.lr_scheduler.StepLR(optimizer, 1000) if scheduled else None  # a cycle of references
+        for _ in range(steps):
+            optimizer.zero_grad()
+            functional.cross_entropy(model(data[0]), data[1]).backward()
+            optimizer.step()
+            if scheduler is not None:
+                scheduler.step()
+
+    with ravine.watch(run_dir=tmp_path / "run", quiet=True) as w:
+        for n in range(3):
+            train(0.1 + n, 20 + n)
+    assert [steps for steps, _ in w.past] == [20, 21]
+    assert w.steps == 22
+    for record in (w.history, ravine.records.history.History.of_run(tmp_path / "run" / "metrics.jsonl")):
+        assert set(record.series("lr", "step").values) == {2.1}
+        assert len(record.series("lr", "step")) == 22

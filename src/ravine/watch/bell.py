@@ -69,6 +69,12 @@ class Bell:
         """Whether any instrument wants to know of `event` now."""
         return bool(self._listeners[event])
 
+    def begin_anew(self) -> None:
+        """Another training: every instrument forgets, by being a new one."""
+        self.spent = self.spent_steadily = 0.0
+        self._instruments = [type(instrument)() for instrument in self._instruments]
+        self._list()
+
     def may_pass(self) -> bool:
         """Whether no instrument asks to be told of every step."""
         return all(not one.every_step for one in self._instruments)

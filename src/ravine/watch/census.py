@@ -35,6 +35,15 @@ class Census:
             self._settle()
         return _alive(self._roots)
 
+    def forget(self) -> None:
+        """Forget the optimizers: another training begins."""
+        self._optimizers = []
+        self._stale = True
+
+    def knows(self, optimizer: Optimizer) -> bool:
+        """Whether this optimizer has stepped before."""
+        return any(one() is optimizer for one in self._optimizers)
+
     @property
     def several(self) -> bool:
         """Whether more than one optimizer has stepped."""

@@ -109,11 +109,12 @@ class _Session:
             watcher.stop()
         diagnosis = diagnose(watcher.history if watcher is not None else History([]))
         if not self._quiet:
-            if watcher is None or not watcher.steps:
+            if watcher is None or not (watcher.steps or watcher.past):
                 say("no training step was seen in this program.")
             else:
+                which = f"training {len(watcher.past) + 1}: " if watcher.past else ""
                 for line in verdict_lines(diagnosis, watcher.steps):
-                    say(line)
+                    say(which + line)
                 say(f"record: {os.path.relpath(self._record.folder.path)}")
         self._write(diagnosis)
 

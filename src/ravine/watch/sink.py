@@ -93,6 +93,11 @@ class Sink:
                 self._keep(thinner.rest())
         self._read_at = perf_counter()
 
+    def begin_anew(self) -> None:
+        """Forget all there is: another training begins. The record says so, and its readers drop what came before."""
+        self._keep({"kind": "resume", "step": -1})
+        self.rows, self._kept, self._facts = [], {}, {}
+
     def close(self, *, write: bool = True) -> None:
         """Keep all there is, and how often each fact was seen; then leave the record alone.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from typing import Any, Protocol
 from weakref import ReferenceType, ref
@@ -42,7 +43,8 @@ class Steps:
         losses: Losses told of since the last backward pass.
         scaled: The last loss that a GradScaler made larger, with what it was before.
         after: Called after each step; `sampling` when it is decided anew whether steps are sampled; `strangers` before
-            a backward pass; `modes` with each mode; `compiled` when torch.compile is first called.
+            a backward pass; `modes` with each mode; `compiled` when torch.compile is first called; `over` between two
+            trainings.
         by_hand: Looks for changes of parameters that no optimizer makes; None as soon as one has stepped.
     """
 
@@ -59,6 +61,7 @@ class Steps:
         self.strangers: list[Callable[[], None]] = []
         self.modes: list[Callable[[bool], None]] = []
         self.compiled: list[Callable[[], None]] = []
+        self.over: list[Callable[[], None]] = []
         self._pace = pace
         self._stride = stride
         self._inside: list[Optimizer] = []
@@ -66,7 +69,8 @@ class Steps:
         self._since_backward: set[int] = set()
         self._going_back = 0
         self._left = 0  # steps that pass before one is told of again
-        self._passing_by: ReferenceType[Optimizer] | None = None
+        self._together = 1  # optimizers that share a step
+        self._last: ReferenceType[Optimizer] | None = None  # the one that stepped last
         self.scene.sampled = pace.wants(0, 0.0)
 
     @property
@@ -86,6 +90,8 @@ class Steps:
     def hear_loss(self, seen: LossSeen) -> None:
         """A loss was computed."""
         self.losses += 1
+        if seen.with_gradient and self._last is not None and self._last() is None:
+            self._look_back()
         if self.by_hand is not None and seen.with_gradient:
             self.by_hand.compare()
         self.bell.ring("loss", seen)
@@ -129,19 +135,22 @@ class Steps:
         scene = self.scene
         shared = bool(self._since_backward) and id(optimizer) not in self._since_backward
         self._since_backward.add(id(optimizer))
+        self._together = max(self._together, len(self._since_backward))
         if not shared:
             scene.step += 1
         self.bell.ring("step_end", optimizer)
-        if not shared:
+        if len(self._since_backward) >= self._together:
             self._look_ahead(optimizer)
 
     def let_pass(self, optimizer: Optimizer) -> None:
         """Count a step that is not told of."""
-        if self._passing_by is not None and self._passing_by() is optimizer:
-            self.scene.step += 1
-            self._left -= 1
-            if self._left <= 0:
-                self._look_ahead(optimizer)
+        if self._last is None or self._last() is not optimizer:
+            self.bell.passing = False  # somebody new: the next step is told of
+            return
+        self.scene.step += 1
+        self._left -= 1
+        if self._left <= 0:
+            self._look_ahead(optimizer)
 
     def _look_ahead(self, optimizer: Optimizer) -> None:
         """Between two steps: is the next one sampled, or told of at all?"""
@@ -151,8 +160,6 @@ class Steps:
         if not sampled and self.by_hand is None and not scene.census.several:
             self._left = self._stride.untold(scene.step)
         bell.passing = self._left > 0
-        if bell.passing:
-            self._passing_by = ref(optimizer)
         if sampled is not scene.sampled:
             scene.sampled = sampled
             for do in self.sampling:
@@ -162,9 +169,14 @@ class Steps:
 
     def begin(self, optimizer: Optimizer) -> None:
         """Tell that `optimizer` is about to change its parameters."""
-        turn = self.scene.turn = self.scene.census.number_of(optimizer)
-        if turn == 0 and self.scene.step == 0:
+        scene = self.scene
+        if scene.step and not scene.census.knows(optimizer):
+            gc.collect()  # an optimizer and its schedule hold each other: of a training that is over, they go now
+            self._look_back()
+        scene.turn = scene.census.number_of(optimizer)
+        if scene.step == 0:
             self.bell.stay_on_this_thread()
+        self._last = ref(optimizer)
         self._begun = optimizer
         self.bell.ring("step_begin", optimizer)
 
@@ -173,6 +185,8 @@ class Steps:
         if self.scaled is not None and self.scaled[0] is root:
             root = self.scaled[1]
         self.scaled = None
+        if self._last is not None and self._last() is None:
+            self._look_back()
         if self.by_hand is not None:
             self.by_hand.compare()
         if self.backwards < EARLY:
@@ -191,6 +205,24 @@ class Steps:
         self.bell.ring("backward_end", root)
         if self.by_hand is not None:
             self.by_hand.remember(root)
+
+    def _look_back(self) -> None:
+        """Where every optimizer seen is gone, its training is over, and what comes is another."""
+        self._last = None
+        if self.scene.step and not self.scene.census.optimizers:
+            for do in self.over:
+                do()
+
+    def begin_anew(self, pace: Pace, stride: Stride) -> None:
+        """Another training begins in the same program."""
+        self._pace, self._stride = pace, stride
+        self._since_backward.clear()
+        self._together = 1
+        self.scene.step = self.scene.turn = 0
+        self.scene.sampled = pace.wants(0, 0.0)
+        self.bell.passing = False
+        for do in self.sampling:
+            do()
 
     def break_backward(self) -> None:
         """It has raised."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -40,11 +42,17 @@ _running: Watcher | None = None
 class Watcher:
     """Observes the training of this process until it is stopped; one at a time.
 
+    A program may train several models one after another, as in cross-validation: when every optimizer of one training
+    is gone, it is judged, and the next is a training of its own.
+
     Args:
         record: Where rows are written as they come; None keeps them in memory alone.
         overhead: Share of the program's time that costly measurements may take.
         quiet: Say nothing on standard error.
         instruments: What to observe; all there are when None.
+
+    Attributes:
+        past: Steps and diagnosis of the trainings that are over.
     """
 
     def __init__(
@@ -63,9 +71,11 @@ class Watcher:
         self.scene = LiveScene(Census(), self._sink)
         played = [kind() for kind in INSTRUMENTS.values()] if instruments is None else instruments
         self._bell = Bell(self.scene, played, say)
+        self._overhead = overhead
         self._clock = Clock()
-        self._steps = Steps(self._bell, Pace(self._clock, overhead / 2), Stride(self._bell, self._clock, overhead))
-        self._live = Live(lambda: self.history, self._say, self._clock, overhead / 2)
+        self._steps = Steps(self._bell, *self._sampling())
+        self._live = self._looking()
+        self.past: list[tuple[int, Diagnosis]] = []
         self._patches: Patches | None = None
         self._running = False
         self._entered = 0
@@ -79,6 +89,7 @@ class Watcher:
         self._running = True
         self._bell.ring("begin")
         self._steps.after.append(self._after_step)
+        self._steps.over.append(self._begin_anew)
         self.go_on()
         return self
 
@@ -168,10 +179,42 @@ class Watcher:
         """Whether there is anything to end here, in this process and not in a fork of it."""
         return self._running and os.getpid() == self._process
 
+    def _sampling(self) -> tuple[Pace, Stride]:
+        return Pace(self._clock, self._overhead / 4), Stride(self._bell, self._clock, self._overhead / 2)
+
+    def _looking(self) -> Live:
+        return Live(lambda: self.history, self._say, self._clock, self._overhead / 4)
+
+    def _begin_anew(self) -> None:
+        """One training is over, since its optimizers are gone, and another begins: judge, and forget."""
+        with self._harmless():
+            self._bell.ring("end")
+            self._sink.flush(whole=True)
+            self.past.append((self.steps, self.diagnose()))
+            for line in verdict_lines(self.past[-1][1], self.steps):
+                self._say(f"training {len(self.past)}: {line}")
+            self._sink.begin_anew()
+            self._bell.begin_anew()
+            self.scene.census.forget()
+            self._clock = Clock()
+            self._live = self._looking()
+            self._steps.begin_anew(*self._sampling())
+            self._bell.ring("begin")
+
     def _after_step(self) -> None:
-        self._sink.tick()
-        if not self._quiet:
-            self._live.after_step(self.scene.step)
+        with self._harmless():
+            self._sink.tick()
+            if not self._quiet:
+                self._live.after_step(self.scene.step)
+
+    @contextlib.contextmanager
+    def _harmless(self) -> Iterator[None]:
+        """Whatever is wrong with us, the program goes on, unwatched."""
+        try:
+            yield
+        except Exception as error:
+            self._sleep()
+            say(f"no longer watched, by a fault of Ravine: {type(error).__name__}: {error}")
 
     def _open(self) -> MetricsWriter:
         assert self.record is not None
