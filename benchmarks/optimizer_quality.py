@@ -383,6 +383,14 @@ interval in twenty excludes zero by chance.
 """
 
 
+def page(rows: Sequence[dict[str, Any]]) -> str:
+    """The Markdown page of all tasks that were run."""
+    run = [task for task in TASKS.values() if any(row["task"] == task.name for row in rows)]
+    left = [name for name in TASKS if TASKS[name] not in run]
+    missing = f"\nNot run for this table: {', '.join(left)}.\n" if left else ""
+    return ABOUT + missing + "".join(f"\n## {task.name}: {task.about}\n\n{table(rows, task)}\n" for task in run)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", default=",".join(TASKS))
@@ -391,17 +399,15 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(0)
     tasks, names = [TASKS[name] for name in given.tasks.split(",")], given.rules.split(",")
-    rows: list[dict[str, Any]] = []
-    left = [name for name in TASKS if name not in given.tasks.split(",")]
-    page = ABOUT + (f"\nNot run for this table: {', '.join(left)}.\n" if left else "")
+    kept = given.write.with_suffix(".json") if given.write is not None else None
+    rows: list[dict[str, Any]] = json.loads(kept.read_text(encoding="utf-8")) if kept and kept.exists() else []
     for task in tasks:
-        rows += compare(task, names)
-        page += f"\n## {task.name}: {task.about}\n\n{table(rows, task)}\n"
-        if given.write is not None:  # after each task, so that what took long is not lost
-            given.write.write_text(page, encoding="utf-8")
-            given.write.with_suffix(".json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+        rows = [row for row in rows if row["task"] != task.name] + compare(task, names)
+        if kept is not None:  # after each task, so that what took long is not lost
+            given.write.write_text(page(rows), encoding="utf-8")
+            kept.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if given.write is None:
-        sys.stdout.write(page)
+        sys.stdout.write(page(rows))
 
 
 if __name__ == "__main__":
