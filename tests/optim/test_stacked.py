@@ -102,3 +102,61 @@ def test_bad_requests(name, arguments, words):
 def test_members_must_agree_in_number():
     with pytest.raises(RavineError, match="one number of members"):
         Stacked(RULES["sgd"], [torch.zeros(2, 3), torch.zeros(3)], lr=0.1)
+
+
+def gradients(steps, dtype=torch.float64):
+    generator = torch.Generator().manual_seed(7)
+    return [[torch.randn(MEMBERS, *shape, generator=generator, dtype=dtype) for shape in ((3, 2), (5,))]
+            for _ in range(steps)]  # fmt: skip
+
+
+def some_stack(name, **more):
+    generator = torch.Generator().manual_seed(5)
+    return Stacked(
+        RULES[name],
+        [torch.randn(MEMBERS, *shape, generator=generator, dtype=torch.float64) for shape in ((3, 2), (5,))],
+        **more,
+    )
+
+
+@pytest.mark.parametrize("decay", [0.0, 0.1])
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "momentum", "nesterov"])
+def test_members_that_agree_take_torchs_kernel_and_move_the_same(name, decay):
+    fused, eager = (some_stack(name, lr=0.1, weight_decay=decay) for _ in range(2))
+    for step, grads in enumerate(gradients(8)):
+        rate = 0.1 / (step + 1)
+        fused.set_lr(rate)
+        eager.set_lr([rate] * 3 + [rate * (1 + 1e-15)])  # a hair apart: the eager way
+        fused.step(grads)
+        eager.step(grads)
+    for mine, theirs in zip(fused.params, eager.params, strict=True):
+        torch.testing.assert_close(mine, theirs, rtol=1e-9, atol=1e-11)
+
+
+@pytest.mark.parametrize("rates", [0.1, [0.1, 0.2, 0.3, 0.4]])
+@pytest.mark.parametrize("name", ["adamw", "momentum", "amsgrad"])
+def test_those_that_are_kept_go_on_as_they_were(name, rates):
+    whole, part = (some_stack(name, lr=rates, weight_decay=0.1) for _ in range(2))
+    for number, grads in enumerate(gradients(8)):
+        whole.step(grads)
+        if number == 4:
+            part.keep([3, 1])
+        part.step(grads if number < 4 else [g[[3, 1]] for g in grads])
+    for all_of_them, those in zip(whole.params, part.params, strict=True):
+        torch.testing.assert_close(those, all_of_them[[3, 1]], rtol=1e-12, atol=1e-13)
+
+
+@pytest.mark.parametrize("rates", [0.1, [0.1, 0.2, 0.3, 0.4]])
+@pytest.mark.parametrize("name", ["adamw", "nesterov", "radam"])
+def test_a_state_goes_on_bit_for_bit(name, rates):
+    whole, first = (some_stack(name, lr=rates) for _ in range(2))
+    steps = gradients(8)
+    for grads in steps:
+        whole.step(grads)
+    for grads in steps[:5]:
+        first.step(grads)
+    second = Stacked(RULES[name], first.params, lr=rates)
+    second.load_state_dict(first.state_dict())
+    for grads in steps[5:]:
+        second.step(grads)
+    assert all(torch.equal(mine, theirs) for mine, theirs in zip(second.params, whole.params, strict=True))

@@ -10,6 +10,7 @@ from torch import nn
 
 from ravine.core.errors import BadData, BadValue, RavineError
 from ravine.data.batches import row_order
+from ravine.optim import build, param_groups
 from ravine.population import Population
 from ravine.population.capture import capture, may_be_captured
 
@@ -110,6 +111,29 @@ def test_members_that_agree_take_torchs_fused_step_and_train_the_same():
     for member in range(MEMBERS):
         expected = alone(mlp(member), x, y, member, lr=0.05, weight_decay=0.02, momentum=0.8)
         agree(crowd.stack.member(member, crowd.stack.tensors), expected)
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw", "sgd", "rmsprop", "lion", "nadam"])
+@pytest.mark.parametrize("lr", [0.01, [0.01, 0.02]])
+def test_an_optimizer_means_what_its_name_means(name, lr):
+    """Decay in the form of the optimizer, on weights and not on biases and norms; the values its class has."""
+    x, y = torch.randn(64, 5, dtype=torch.float64), torch.randint(3, (64,))
+
+    def make(seed: int) -> nn.Module:
+        torch.manual_seed(seed)
+        return nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.LayerNorm(8), nn.Linear(8, 3)).double()
+
+    crowd = Population(make, number=2, optimizer=name, lr=lr, weight_decay=0.1, epochs=12, batch_size=64,
+                       order="sequential")  # fmt: skip
+    crowd.fit((x, y))
+    for member, rate in enumerate([lr, lr] if isinstance(lr, float) else lr):
+        net = make(member)
+        optimizer = build(name, param_groups(net, weight_decay=0.1), lr=rate)
+        for _ in range(12):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(net(x), y).backward()
+            optimizer.step()
+        agree(crowd.stack.member(member, crowd.stack.tensors), net.state_dict(), rtol=1e-6, atol=1e-8)
 
 
 def test_a_recorded_step_is_the_step_bit_for_bit(monkeypatch):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import torch
@@ -440,7 +440,10 @@ def _rule(optimizer: str, given: dict[str, Any]) -> tuple[Rule, dict[str, Any]]:
     """The rule that an optimizer stands for, and its hyperparameters: what was given, else the optimizer's own."""
     family = OPTIMIZERS[optimizer].family
     group = {**OPTIMIZERS[optimizer].defaults_by_name(), **given}
+    # AdamW runs Adam's rule with decay of its own kind: that is the family's.
     rule = family.rule_of(group)
+    if rule.decay != "own":
+        rule = replace(rule, decay=family.rule.decay, weight_decay=family.rule.weight_decay)
     if rule.evaluated is not None:
         raise BadValue(f"population: {optimizer} answers at another point than it trains at. Train members one by one.")
     own = family.values(OPTIMIZERS[optimizer].defaults_by_name(), rule)
