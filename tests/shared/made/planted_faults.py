@@ -98,12 +98,14 @@ for _ in range(3):
     layers += [nn.Linear(32, 32), nn.ReLU()]
 model = nn.Sequential(*layers, nn.Linear(32, 10))
 optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=308)
 for epoch in range(14):
     for rows in torch.randperm(1400).split(64):
         loss = F.cross_entropy(model(x[rows]), y[rows])
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
+        scheduler.step()
     with torch.no_grad():
         val_loss = F.cross_entropy(model(x[1400:]), y[1400:])
 """
@@ -134,6 +136,7 @@ class Reader(nn.Module):
 
 model = Reader()
 optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=264)
 for epoch in range(12):
     for rows in torch.randperm(1400).split(64):
         loss = F.cross_entropy(model(x[rows]), y[rows])
@@ -141,6 +144,7 @@ for epoch in range(12):
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
         optimizer.step()
+        scheduler.step()
     with torch.no_grad():
         val_loss = F.cross_entropy(model(x[1400:]), y[1400:])
 """
@@ -182,12 +186,14 @@ def batch(part):
 
 model = Writer()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+scheduler = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.02, total_iters=250)
 for step in range(250):
     x, y = batch(train)
     loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
+    scheduler.step()
     if step % 50 == 49:
         model.eval()
         with torch.no_grad():
