@@ -27,7 +27,7 @@ def draw(confused: Counter[tuple[str, str]], accepted: set[tuple[str, str]], pat
     width, height = LEFT + CELL * len(columns) + MARGIN, TOP + CELL * len(rows) + MARGIN
     image = Image.new("RGB", (width, height), PAPER)
     pen = ImageDraw.Draw(image)
-    pen.text((MARGIN, MARGIN), "planted ↓   named first →", fill=INK, font=font(SIZE))
+    pen.text((MARGIN, MARGIN), "planted: down, named first: across", fill=INK, font=font(SIZE))
     for place, name in enumerate(columns):
         _upright(image, name, LEFT + CELL * place + CELL // 2, TOP - 8)
     totals = Counter[str]()
