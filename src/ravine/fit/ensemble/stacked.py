@@ -7,9 +7,11 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from ravine.core.errors import RavineError
 from ravine.core.time import Clockwork
@@ -118,13 +120,35 @@ def as_one_model(setting: Setting) -> tuple[Population | None, str]:
 def train_stacked(setting: Setting, population: Population) -> tuple[Outcome, list[Kept], str]:
     """Train all members at once; resumed, from the last step that was kept."""
     job = setting.job
-    path = setting.members_folder / STATE
+    files, path = KeptMembers(setting.members_folder), setting.members_folder / STATE
     job.planned(PlanSection(mode=setting.recipe.machine.plan, choice="one stacked model", reason=_reason(setting)))
+    found = [files.read(f"seed {seed}") for seed in setting.seeds] if job.resumes and not path.exists() else []
+    done = [member for member in found if member is not None]
+    if len(done) < len(setting.seeds):
+        done = _trained(setting, population, path)
+    whole = gathered(
+        done,
+        History.of_run(setting.folder.metrics),
+        setting.watch,
+        setting.steps()[1],
+        setting.rows(setting.recipe.seed).rows,
+    )
+    if population.interrupted:
+        return replace(whole, interrupted=True, stopped_by="Ctrl-C"), [], ""
+    for member in done:
+        files.write(member)
+    path.unlink(missing_ok=True)
+    setting.trained(whole)
+    return whole, done, "as one stacked model"
+
+
+def _trained(setting: Setting, population: Population, path: Path) -> list[Kept]:
+    """The members as they are when the training ends, or is interrupted."""
     setting.members_folder.mkdir(parents=True, exist_ok=True)
     watcher = _Watcher(setting, population)
-    if job.resumes and path.exists():
+    if setting.job.resumes and path.exists():
         watcher.restore(read_snapshot(path))
-    elif job.resumes:
+    elif setting.job.resumes:
         setting.folder.metrics.unlink(missing_ok=True)
     with settings_put_back(), watcher:
         threads = setting.recipe.machine.threads
@@ -133,37 +157,24 @@ def train_stacked(setting: Setting, population: Population) -> tuple[Outcome, li
         if setting.recipe.machine.plan == "safe":
             make_deterministic()
         outcomes = population.fit(setting.rows(setting.recipe.seed), setting.held, look=watcher.look)
-    seconds = watcher.seconds()
     total, per_epoch = setting.steps()
-    files = KeptMembers(setting.members_folder)
-    done: list[Kept] = []
-    for seed, outcome in zip(setting.seeds, outcomes, strict=True):
-        weights = {
-            name.removeprefix("body."): value.cpu()
-            for name, value in population.weights(outcome.member).items()
-            if name.startswith("body.")
-        }
-        steps = min(outcome.epochs * per_epoch, total)
-        share = seconds / len(outcomes)
-        done.append(
-            Kept(
-                f"seed {seed}",
-                outcome.best_epoch or outcome.epochs,
-                outcome.best,
-                weights,
-                steps,
-                share,
-                outcome.stopped_by,
-            )
+    return [
+        Kept(
+            name=f"seed {seed}",
+            epoch=outcome.best_epoch or outcome.epochs,
+            value=outcome.best,
+            weights=_body(population.weights(outcome.member)),
+            steps=min(outcome.epochs * per_epoch, total),
+            seconds=watcher.seconds() / len(outcomes),
+            stopped_by=outcome.stopped_by,
         )
-    whole = gathered(done, History.of_run(setting.folder.metrics), setting.watch, per_epoch, setting.rows(0).rows)
-    if population.interrupted:
-        return _interrupted(whole), [], ""
-    for member in done:
-        files.write(member)
-    path.unlink(missing_ok=True)
-    setting.trained(whole)
-    return whole, done, "as one stacked model"
+        for seed, outcome in zip(setting.seeds, outcomes, strict=True)
+    ]
+
+
+def _body(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Those of the network behind the normalizer, on the processor."""
+    return {name.removeprefix("body."): value.cpu() for name, value in weights.items() if name.startswith("body.")}
 
 
 class _Watcher:
@@ -218,7 +229,7 @@ class _Watcher:
     def _mean(self, row: dict[str, Any]) -> dict[str, Any]:
         seconds = self.seconds()
         numbers = {name: _mean_of(values) for name, values in row.items() if isinstance(values, list)}
-        done = row["step"] * self._setting.rows(0).batch_size * len(self._setting.seeds)
+        done = row["step"] * self._setting.rows(self._setting.recipe.seed).batch_size * len(self._setting.seeds)
         return {**row, **numbers, "seconds": seconds, "samples_per_second": done / max(seconds, 1e-9)}
 
     def _say(self, population: Population) -> None:
@@ -293,7 +304,3 @@ def _reason(setting: Setting) -> str:
 def _mean_of(values: list[float]) -> float:
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
-
-
-def _interrupted(outcome: Outcome) -> Outcome:
-    return replace(outcome, interrupted=True, stopped_by="Ctrl-C")
