@@ -52,22 +52,21 @@ def beyond_noise(gain: Gain) -> str:
     return "a loss beyond noise" if gain.high < 0 else "within noise"
 
 
-def _story(section: EnsembleSection) -> str:
+def _story(section: EnsembleSection) -> Html:
     gain = _of(section.gains, section.metric)
     best = _of(section.gains_over_best, section.metric)
     members = plural(len(section.members), "member")
-    parts = [
-        f"{members}, {_SAID.get(section.kind, section.kind)}, {section.how}; their {section.combine} are averaged."
+    parts: list[str | Html] = [
+        f"{members}, {_SAID.get(section.kind, section.kind)}, {section.how}; their {section.combine} are averaged. "
     ]
     if gain is not None:
         parts.append(
-            f"Against the mean member its {label(section.metric)} changes by {gain_said(gain)}: {beyond_noise(gain)}."
+            f"Against the mean member its {label(section.metric)} changes by {gain_said(gain)}: {beyond_noise(gain)}. "
         )
     if best is not None and section.best:
-        parts.append(
-            f"Against {section.best}, the best on the validation rows: {gain_said(best)}, {beyond_noise(best)}."
-        )
-    return data(" ".join(parts))
+        parts += ["Against ", data(section.best), f", the best on validation rows: {gain_said(best)}, "]
+        parts.append(f"{beyond_noise(best)}.")
+    return join(*parts)
 
 
 def _diversity(section: EnsembleSection) -> str:
