@@ -10,7 +10,7 @@ from ravine.diagnose.symptoms.stops_too_early import stops_too_early
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
-OF_THE_ROWS = 0.15  # rows of a batch over those of the training set
+OF_THE_ROWS = 0.2  # rows of a batch over those of the training set
 MOST_STEPS = 1000  # a run of more is not short of them
 
 

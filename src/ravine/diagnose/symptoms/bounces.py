@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 from ravine.diagnose.curve import Curve, outline
 from ravine.diagnose.known import number, supervised
@@ -16,6 +17,7 @@ from ravine.records.history import History
 FEWEST_POINTS = 8
 FEWEST_ROWS = 20  # of single steps in a point, so that the noise of batches has gone
 RELATIVE = 0.2  # standard deviation between epochs, as a share of the loss itself
+JUMPS = 0.5  # of the deviation, between neighbours; noise without memory has 1
 FALLS = 3.0  # standard errors of its pace, beyond which the loss is on its way down
 MIDDLE = (0.35, 0.78)  # of the run, where the rate is not known
 OF_THE_FALL = 0.02  # and of all that was learned: a loss near zero may jump by much of itself
@@ -54,6 +56,7 @@ def bounces(history: History) -> Finding | Abstained | None:
         or deviation < OF_THE_FALL * (start(train) - min(part.values))
         or (-falls.value > deviation and -falls.z > FALLS)
         or _one_jump(rest)
+        or _smooth(part.values, deviation)
     ):
         return None
     if not supervised(history):
@@ -86,10 +89,9 @@ def _late_and_high(train: Curve, known: Rates | None) -> Curve:
     first, end = train.steps[0], train.steps[-1]
     if known is None:  # a schedule would end low, so that the middle is the last part that can be judged
         return train.between(first + MIDDLE[0] * (end - first), first + MIDDLE[1] * (end - first))
-    if known is not None:
-        low = known.low_from(0.5)
-        end = low - 1 if low is not None else end
-        first = max(first, known.warm_from)
+    low = known.low_from(0.5)
+    end = low - 1 if low is not None else end
+    first = max(first, known.warm_from)
     return train.between(first + (end - first) / 2, end)
 
 
@@ -97,6 +99,12 @@ def _one_jump(rest: list[float]) -> bool:
     """Whether all of the deviation is one or two readings: a spike, not a floor."""
     squares = sorted((r * r for r in rest), reverse=True)
     return sum(squares[:2]) > 0.8 * sum(squares)
+
+
+def _smooth(values: tuple[float, ...], deviation: float) -> bool:
+    """Whether neighbours lie much closer than the rest: a bend or a late fall, not jumps."""
+    between = sum((b - a) ** 2 for a, b in pairwise(values)) / (2 * (len(values) - 1))
+    return math.sqrt(between) < JUMPS * deviation
 
 
 def _after_a_cut(train: Curve, part: Curve, known: Rates | None) -> Estimate | None:
@@ -109,7 +117,7 @@ BOUNCES = Symptom(
     look=bounces,
     needs=("train_loss",),
     measure="write the training loss of every epoch",
-    causes=("diverges", "batch-too-small", "needs-clipping", "has-nan-in-data"),
+    causes=("diverges", "wakes-late", "batch-too-small", "needs-clipping", "has-nan-in-data"),
     tier=Tier.CURVES,
     severity=Severity.WARNING,
     advice="Cut the learning rate five to ten times, or let it decay: the loss falls when it is cut.",

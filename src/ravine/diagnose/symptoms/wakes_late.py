@@ -81,7 +81,6 @@ WAKES_LATE = Symptom(
     causes=(
         "has-misaligned-labels",
         "diverges",
-        "bounces",
         "starts-too-small",
         "starts-too-large",
         "starts-symmetric",
