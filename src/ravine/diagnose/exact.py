@@ -98,6 +98,12 @@ def kinds(history: History) -> dict[str, str]:
     return {row["layer"]: str(row.get("type", "")) for row in history.of_kind("layer")}
 
 
+def depths(history: History) -> dict[str, float]:
+    """The place of each layer in the order of the forward pass."""
+    rows = (row for row in history.of_kind("layer") if isinstance(row.get("depth"), int | float))
+    return {row["layer"]: float(row["depth"]) for row in rows}
+
+
 def weighted(history: History) -> list[str]:
     """Layers that multiply by a matrix, in the order of the forward pass; lookups and normalizations left out."""
     types = kinds(history)

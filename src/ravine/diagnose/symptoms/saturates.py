@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 
-from ravine.diagnose.exact import finding, kinds, weighted
+from ravine.diagnose.exact import depths, finding, kinds, weighted
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
@@ -22,12 +22,10 @@ def saturates(history: History) -> Finding | None:
     What to do: smaller first weights, scaled inputs, a normalization before the activation, or a rectifier.
     Source: Glorot & Bengio 2010; LeCun et al. 1998, "Efficient backprop".
     """
-    types = kinds(history)
-    layers = list(history.layers("act_std") | history.layers("saturated"))
-    names = weighted(history)
-    last = max((layers.index(name) for name in names if name in layers), default=-1)
+    types, places = kinds(history), depths(history)
+    last = max((places.get(name, 0.0) for name in weighted(history)), default=0.0)
     for layer, series in history.layers("saturated").items():
-        hidden = " > " in layer or (layer in layers and layers.index(layer) < last)
+        hidden = " > " in layer or places.get(layer, last) < last
         values = series.values[-FEWEST:]
         if hidden and len(values) == FEWEST and statistics.median(values) >= HALF:
             share = statistics.median(values)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any, ClassVar
 from weakref import ReferenceType, ref
 
@@ -29,9 +30,9 @@ class Finite(Check):
 
     def __init__(self) -> None:
         self._batch: list[ReferenceType[Tensor]] = []
-        self._loader = ""
         self._dataset: ReferenceType[Any] | None = None
         self._done = False
+        self._seen = 0  # identity of the last loss that was finite
 
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """Know the batch again, as long as the program has it."""
@@ -46,15 +47,16 @@ class Finite(Check):
         """Is the loss a number?"""
         if self._done or not seen.with_gradient or not _readable(scene, seen.value):
             return
-        if not bool(torch.isfinite(seen.value).all()):
+        self._seen = id(seen.value)
+        if not _is_finite(seen.value):
             data = [part for part in (seen.targets, seen.outputs) if part is not None and not part.requires_grad]
             self._tell(scene, seen.value, data, seen.place)
 
     def backward_begin(self, scene: Scene, root: Tensor) -> None:
         """Is what goes backward a number, where no loss function was seen?"""
-        if self._done or root.numel() != 1 or not _readable(scene, root):
+        if self._done or id(root) == self._seen or root.numel() != 1 or not _readable(scene, root):
             return
-        if not bool(torch.isfinite(root)):
+        if not _is_finite(root):
             self._tell(scene, root, [], place_of_call())
 
     def _tell(self, scene: Scene, value: Tensor, data: list[Tensor], place: str) -> None:
@@ -79,6 +81,10 @@ class Finite(Check):
             scene.fact("data-not-finite", rows=[], count=0, dataset_rows=[], place=place)
             return
         scene.fact("not-finite", where="operation", operation=operation, layer=layer, why=why, place=place)
+
+
+def _is_finite(value: Tensor) -> bool:
+    return isfinite(value.item()) if value.dim() == 0 else bool(torch.isfinite(value).all())
 
 
 def _readable(scene: Scene, value: Tensor) -> bool:

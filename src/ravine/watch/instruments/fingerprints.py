@@ -13,7 +13,8 @@ MOST_ROWS = 200_000
 SHORTEST = 4  # batches of an order that is worth a word
 FEWEST_ROWS = 128
 FEW_CHANGES = 0.2  # labels that change from row to row, of those that would in a shuffled order
-ALIKE = 3.0  # how much more alike neighbouring batches are than batches drawn from all
+ALIKE = 0.5  # how alike neighbouring batches are, from 0, as drawn from all, to 1, of the same classes
+ONE_WAY = 0.1  # changes to an earlier class, of all changes: once an epoch, where classes come in order
 LEAKED = 0.05
 ONCE_MORE = 1.02  # epochs after which the training's rows are known
 WHOLE = 0.9  # of the training rows: so many together are the training data itself, evaluated on purpose
@@ -56,8 +57,8 @@ class Fingerprints:
 def sorted_by_label(batches: list[Tensor]) -> dict[str, Any]:
     """What tells that classes come one after another; nothing when they do not, or only one came.
 
-    Neighbouring rows rarely differ, and neighbouring batches are of the same classes. Batches made of some rows of
-    each of a few classes, on purpose, are not like their neighbours.
+    Neighbouring rows rarely differ, and neighbouring batches are of the same classes, or go through them in order.
+    Batches made of some rows of each of a few classes, on purpose, are not like their neighbours.
     """
     stream = torch.cat(batches)
     if stream.numel() < FEWEST_ROWS:
@@ -75,7 +76,10 @@ def sorted_by_label(batches: list[Tensor]) -> dict[str, Any]:
         for part in numbers.split([one.numel() for one in batches])
     ]
     alike = sum(float(a @ b) for a, b in pairwise(counts)) / (len(counts) - 1)
-    if alike < min(0.9, ALIKE * float((shares**2).sum())):
+    chance = float((shares**2).sum())
+    steps = numbers.diff()
+    one_way = min(int((steps < 0).sum()), int((steps > 0).sum())) <= ONE_WAY * changes
+    if alike - chance < ALIKE * (1 - chance) and not one_way:
         return {}
     return {"rows": numbers.numel(), "changes": changes, "expected": round(expected), "classes": classes.numel()}
 
