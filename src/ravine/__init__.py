@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ravine.fit.fit import Run, fit, load
     from ravine.optim.gradcheck import gradcheck
     from ravine.train.trainer import Trainer
+    from ravine.watch.watcher import watch
 
 __version__ = VERSION
 
@@ -23,9 +24,10 @@ _HOMES = {
     "load": "ravine.fit.fit",
     "Trainer": "ravine.train.trainer",
     "gradcheck": "ravine.optim.gradcheck",
+    "watch": "ravine.watch.watcher",
 }
 
-__all__ = ["Run", "Trainer", "__version__", "fit", "gradcheck", "load"]
+__all__ = ["Run", "Trainer", "__version__", "fit", "gradcheck", "load", "watch"]
 
 
 def __getattr__(name: str) -> Any:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
 from ravine.cli.verb import DebugOption, QuietOption
 from ravine.core.errors import BadValue, refusal
+
+if TYPE_CHECKING:
+    from ravine.diagnose.doctor import Diagnosis
+    from ravine.records.history import History
 
 EXAMPLES = """[bold]Examples[/bold]
 
@@ -69,6 +73,12 @@ def watch(
         Path | None,
         typer.Option("--json", metavar="FILE", help="Write the verdict as JSON.", show_default=False),
     ] = None,
+    html_file: Annotated[
+        Path | None,
+        typer.Option(
+            "--html", metavar="FILE", help="Write a page with the evidence on the curves.", show_default=False
+        ),
+    ] = None,
     quiet: QuietOption = False,
     _debug: DebugOption = False,
 ) -> None:
@@ -89,7 +99,15 @@ def watch(
         overhead=_share(overhead),
         quiet=quiet,
         json_file=json_file,
+        html_file=html_file,
+        write_html=_write_html,
     )
+
+
+def _write_html(path: Path, history: History, diagnosis: Diagnosis) -> None:
+    from ravine.report.diagnosis import write_diagnosis
+
+    write_diagnosis(path, history, diagnosis)
 
 
 def _share(text: str) -> float:

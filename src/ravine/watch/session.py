@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import atexit
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ravine.core.errors import BadRun
 from ravine.core.files import write_json
@@ -19,6 +19,7 @@ from ravine.watch.saying import say
 
 if TYPE_CHECKING:
     from ravine.diagnose.doctor import Diagnosis
+    from ravine.records.history import History
     from ravine.watch.watcher import Watcher
 
 
@@ -31,6 +32,8 @@ def watch_program(
     overhead: float = 0.02,
     quiet: bool = False,
     json_file: Path | None = None,
+    html_file: Path | None = None,
+    write_html: Callable[[Path, History, Diagnosis], None] | None = None,
 ) -> None:
     """Run a program as python would, and watch it.
 
@@ -42,6 +45,8 @@ def watch_program(
         overhead: Share of its time that costly measurements may take.
         quiet: Say nothing.
         json_file: Where to write the verdict as JSON.
+        html_file: Where to write a page of it.
+        write_html: Writes that page.
 
     Raises:
         SystemExit: With the code that the program ends with.
@@ -51,25 +56,39 @@ def watch_program(
     if not first_rank():
         run_program(target, args, module=module)
         return
+    writers: list[_Writer] = []
     if json_file is not None:
-        json_file = json_file.absolute()
-        if not json_file.parent.is_dir():
-            raise BadRun(f"{json_file.parent}: no such folder, for --json.")
-    session = _Session(Record.at(run_dir, program=target), overhead, quiet, json_file)
+        to_json = _writable(json_file, "--json")
+        writers.append(lambda _, diagnosis: write_json(to_json, diagnosis.to_json()))
+    if html_file is not None and write_html is not None:
+        to_html, write = _writable(html_file, "--html"), write_html
+        writers.append(lambda history, diagnosis: write(to_html, history, diagnosis))
+    session = _Session(Record.at(run_dir, program=target), overhead, quiet, writers)
     when_torch_is_there(session.begin)
     atexit.register(session.end)  # before whatever the program registers, so that it runs after that
     with before_hard_exit(session.save):
         run_program(target, args, module=module)
 
 
+_Writer: TypeAlias = "Callable[[History, Diagnosis], None]"
+
+
+def _writable(path: Path, option: str) -> Path:
+    """`path` from wherever the program may go, or a refusal now rather than after hours."""
+    path = path.absolute()
+    if not path.parent.is_dir():
+        raise BadRun(f"{path.parent}: no such folder, for {option}.")
+    return path
+
+
 class _Session:
     """One watched program: its watcher, once it has imported torch, and what is said at its end."""
 
-    def __init__(self, record: Record, overhead: float, quiet: bool, json_file: Path | None) -> None:
+    def __init__(self, record: Record, overhead: float, quiet: bool, writers: Sequence[_Writer]) -> None:
         self._record = record
         self._overhead = overhead
         self._quiet = quiet
-        self._json_file = json_file
+        self._writers = writers
         self._watcher: Watcher | None = None
         self._process = os.getpid()
 
@@ -107,7 +126,8 @@ class _Session:
         watcher = self._watcher
         if watcher is not None:
             watcher.stop()
-        diagnosis = diagnose(watcher.history if watcher is not None else History([]))
+        history = watcher.history if watcher is not None else History([])
+        diagnosis = diagnose(history)
         if not self._quiet:
             if watcher is None or not (watcher.steps or watcher.past):
                 say("no training step was seen in this program.")
@@ -116,11 +136,8 @@ class _Session:
                 for line in verdict_lines(diagnosis, watcher.steps):
                     say(which + line)
                 say(f"record: {os.path.relpath(self._record.folder.path)}")
-        self._write(diagnosis)
-
-    def _write(self, diagnosis: Diagnosis) -> None:
-        if self._json_file is not None:
-            write_json(self._json_file, diagnosis.to_json())
+        for write in self._writers:
+            write(history, diagnosis)
         if self._record.made:
             write_findings(self._record.folder.findings, list(diagnosis.findings))
             self._record.note(status="ended", verdict=diagnosis.verdict)
