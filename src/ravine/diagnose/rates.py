@@ -3,19 +3,9 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass
 
 from ravine.diagnose.curve import Curve, curve
 from ravine.records.history import History
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """The learning rate falls by a factor of three or more within a fiftieth of the run."""
-
-    step: int  # the first at the lower rate
-    before: float
-    after: float
 
 
 class Rates:
@@ -64,22 +54,6 @@ class Rates:
             if values[place] > 3 * low and values[place] > 0.2 * self.peak:
                 found.append(self.curve.steps[place])
                 low = values[place]
-        return found
-
-    @property
-    def cuts(self) -> list[Cut]:
-        """Where it is cut at once, in order."""
-        steps, values, found = self.curve.steps, self.curve.values, []
-        reach = max(1, len(steps) // 50)
-        place = reach
-        while place < len(steps):
-            before, after = values[place - reach], values[place]
-            if 0 <= 3 * after <= before and before > 0.05 * self.peak:
-                first = next(at for at in range(place - reach + 1, place + 1) if 3 * values[at] <= before)
-                found.append(Cut(steps[first], before, after))
-                place = first + reach + 1
-            else:
-                place += 1
         return found
 
 
