@@ -5,7 +5,8 @@ import json
 import pytest
 
 from made.healthy_scripts import HABITS
-from made.planted_faults import FAULTS, SCRIPTS
+from made.ordinary_scripts import SCRIPTS
+from made.planted_faults import FAULTS
 from made.watched_scripts import STEPS, watch_script
 from ravine.records.finding import Severity
 

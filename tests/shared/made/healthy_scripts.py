@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from made.planted_faults import SCRIPTS
+from made.ordinary_scripts import SCRIPTS
 
 
 @dataclass(frozen=True, slots=True)
