@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -203,7 +203,7 @@ def _of_file(path: Path) -> Weights:
         return Weights(_safetensors(path), str(path))
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError) as error:
         raise BadRun(
             f"{path}: no file of tensors alone ({type(error).__name__}). Save model.state_dict(), as .safetensors best."
         ) from error
