@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from ravine.cli.verb import DebugOption
 from ravine.core.errors import BadValue, refusal
-
-if TYPE_CHECKING:
-    from torch import nn
 
 EXAMPLES = """[bold]Examples[/bold]
 
@@ -73,40 +70,6 @@ def _subject(subject: str, model: str, activation: str, rows: int, seed: int) ->
                 must = "return (model, batch), (model, batch, loss) or (model, batch, loss, target)"
                 raise BadValue(refusal("probe", subject, must, f"{len(parts)} things"))
             return type(parts[0]).__name__, parts
-    return _chosen(source, model, activation, rows, seed)
+    from ravine.cli.chosen_network import chosen_network
 
-
-def _chosen(source: Any, model: str, activation: str, rows: int, seed: int) -> tuple[str, tuple[Any, ...]]:
-    """The network that `ravine fit` would train on the data, some rows, the loss and their targets."""
-    import torch
-
-    from ravine.data.infer import infer_task
-    from ravine.data.prepare import prepare
-    from ravine.data.raw import Raw
-    from ravine.data.sources.opening import open_source
-    from ravine.data.split import split_rows
-    from ravine.data.task import encode_targets, fit_target
-    from ravine.models import build
-    from ravine.train.losses import loss_of
-
-    raw = open_source(source)
-    if not isinstance(raw, Raw) or raw.targets is None:
-        raise BadValue("probe: these are torch's data sets. Let the function return (model, batch) instead.")
-    task = infer_task(raw)
-    split = split_rows(raw, task, val="auto", test=0.2, seed=seed)
-    task = fit_target(task, raw.targets, split.train)
-    preparation = prepare(raw.inputs, split.train)
-    some = torch.from_numpy(split.train[:rows])
-    fields = tuple(field[some] for field in preparation.fields(raw.inputs))
-    shape, kind = preparation.shape, task.kind
-    built = build(
-        model, shape, task.outputs, rows=len(split.train), activation=activation, seed=seed, task_kind=kind.value
-    )
-    target = torch.from_numpy(encode_targets(task, raw.targets))[some]
-    batch = _given(preparation.normalizer(), fields)
-    return built.name, (built.module, batch, loss_of(kind), target)
-
-
-def _given(normalizer: nn.Module, fields: tuple[Any, ...]) -> tuple[Any, ...]:
-    normalized = normalizer(*fields)
-    return normalized if isinstance(normalized, tuple) else (normalized,)
+    return chosen_network("probe", source, model, seed=seed, activation=activation, rows=rows)
