@@ -5,7 +5,8 @@ Rows of three kinds, told apart by `"kind"`:
 - `{"kind": "step", "step": 40, "epoch": 0.43, "train_loss": 1.9, "lr": 0.001, …}`:
   the mean since the last such row;
 - `{"kind": "epoch", "step": 94, "epoch": 1, "train_loss": …, "train_accuracy": …,
-  "val_loss": …, "val_accuracy": …, "seconds": …, "samples_per_second": …}`: after each epoch;
+  "val_loss": …, "val_accuracy": …, "seconds": …, "samples_per_second": …}`: after each epoch; `raw_val_…` are
+  numbers of the raw weights where `val_…` are those of their average, `noise_scale` is that of the gradient;
 - `{"kind": "resume", "step": 94}`: the run was taken up again from there; earlier rows beyond
   that step belong to work that was lost and done again, and readers drop them.
 """
