@@ -2,7 +2,7 @@
 
 import pytest
 
-from made.curves import FAULTS, STRENGTHS
+from made.faulty_curves import FAULTS, STRENGTHS
 from made.simulated_training import CURVES, FULL
 from ravine.diagnose.doctor import diagnose
 from ravine.diagnose.symptoms import SYMPTOMS
