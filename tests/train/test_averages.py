@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from ravine import Trainer
 from ravine.records.metrics import read_rows
@@ -126,6 +127,18 @@ def test_averaging_does_not_change_the_training(digits: Data) -> None:
         found.append(torch.cat([value.flatten().double() for value in raw.values()]))
     assert torch.equal(found[0], found[1])
     assert torch.equal(found[0], found[2])
+
+
+def test_nor_does_it_change_the_order_of_a_loader_with_a_generator_of_its_own(digits: Data) -> None:
+    found = []
+    for average in (0.0, "polyak"):
+        generator = torch.Generator().manual_seed(1)
+        rows = TensorDataset(digits[0][:300], digits[1][:300])
+        loader = DataLoader(rows, batch_size=50, shuffle=True, generator=generator)
+        trainer = Trainer(make(), epochs=3, lr=0.01, average=average, plan="safe", seed=2)
+        trainer.fit(loader)
+        found.append([row["train_loss"] for row in trainer.rows])
+    assert found[0] == found[1]
 
 
 def accuracy(model: nn.Module, x: Tensor, y: Tensor) -> float:

@@ -191,9 +191,7 @@ class Job:
                     Layer(name=layer.name, type=layer.type, output=layer.output, parameters=layer.parameters)
                     for layer in describe(network, *sample)
                 ],
-                initialization=f"{built.initialization}; {by_data}{warm}{bias}"
-                if self.own_model is None
-                else warm + bias,
+                initialization=begun,
             ),
         )
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from ravine.train.randomness import random_state, set_random_state
+from ravine.train.randomness import chance_put_back
 
 
 @contextmanager
@@ -25,12 +25,11 @@ def put_back(model: nn.Module, optimizer: Optimizer | None, data: Any) -> Iterat
     values = {name: value.detach().clone() for name, value in (*model.named_parameters(), *model.named_buffers())}
     gradients = [(parameter, parameter.grad) for parameter in model.parameters()]
     state = copy.deepcopy(optimizer.state_dict()) if optimizer is not None else None
-    generators = [(generator, generator.get_state()) for generator in _generators(data)]
-    chance = random_state()
     for parameter, _ in gradients:
         parameter.grad = None
     try:
-        yield
+        with chance_put_back(data):
+            yield
     finally:
         with torch.no_grad():
             for name, value in (*model.named_parameters(), *model.named_buffers()):
@@ -41,17 +40,6 @@ def put_back(model: nn.Module, optimizer: Optimizer | None, data: Any) -> Iterat
             part.training = mode
         if optimizer is not None and state is not None:
             optimizer.load_state_dict(state)
-        for generator, before in generators:
-            generator.set_state(before)
-        set_random_state(chance)
-
-
-def _generators(data: Any) -> list[torch.Generator]:
-    """Those that a loader draws from by itself."""
-    sampler = getattr(data, "sampler", None)
-    inner = getattr(getattr(data, "batch_sampler", None), "sampler", None)
-    found = [getattr(part, "generator", None) for part in (data, sampler, inner)]
-    return list({id(one): one for one in found if isinstance(one, torch.Generator)}.values())
 
 
 def device_of(model: nn.Module) -> torch.device:

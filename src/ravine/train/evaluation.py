@@ -46,6 +46,8 @@ def evaluate_each(
                 if share == 0.0:
                     continue
                 weight = float(len(target) if weigh is None else weigh(target))
+                if weight == 0.0:
+                    continue
                 for model, one in zip(models, seen, strict=True):
                     one.add(model(*inputs), target, weight, loss, keeps=metrics is not None)
     finally:

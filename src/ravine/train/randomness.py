@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -39,3 +41,23 @@ def set_random_state(state: dict[str, Any]) -> None:
     torch.set_rng_state(state["torch"])
     if "cuda" in state:
         torch.cuda.set_rng_state_all(state["cuda"])
+
+
+@contextmanager
+def chance_put_back(data: Any = None) -> Iterator[None]:
+    """Inside, anything may be drawn; afterwards every generator goes on as before.
+
+    Args:
+        data: A loader whose own generators are put back too; anything else has none.
+    """
+    kept = random_state()
+    sampler = getattr(data, "sampler", None)
+    inner = getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    own = [getattr(part, "generator", None) for part in (data, sampler, inner)]
+    states = [(one, one.get_state()) for one in own if isinstance(one, torch.Generator)]
+    try:
+        yield
+    finally:
+        for generator, state in states:
+            generator.set_state(state)
+        set_random_state(kept)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ravine.data.batches import Batches
 from ravine.regularize.recompute_batch_norm import recompute_batch_norm
 from ravine.train.machine import Machine
-from ravine.train.randomness import random_state, set_random_state
+from ravine.train.randomness import chance_put_back
 
 ROWS = 10_000
 """Training rows that are looked at, at most: a mean and a deviation are then known to a hundredth."""
@@ -21,11 +21,8 @@ def recompute(network: nn.Module, batches: Batches, machine: Machine) -> None:
 
     What is drawn meanwhile is forgotten. All processes end with the statistics of the first.
     """
-    kept = random_state()
-    try:
+    with chance_put_back(getattr(batches, "loader", None)):
         layers = recompute_batch_norm(_ByName(network), _inputs(batches), device=machine.device)
-    finally:
-        set_random_state(kept)
     if layers and machine.world > 1:
         ours = dict(network.named_buffers())
         for name, value in machine.from_first({name: value.cpu() for name, value in ours.items()}).items():

@@ -195,6 +195,7 @@ class Trainer:
 
     def training_batches(self, workers: int) -> Batches:
         """The training data in batches, loaded by so many processes where they are loaded at all."""
+        assert self.machine is not None
         choices = self.choices
         return self._as_batches(
             self.given,
@@ -204,21 +205,14 @@ class Trainer:
             seed=self.seed,
             pieces=choices.accumulate,
             workers=workers,
+            weigh=self.weigh,
+            mean=self.machine.mean if self.machine.world > 1 else None,
         )
 
     def _as_batches(self, data: Any, name: str, **choices: Any) -> Batches:
         assert self.machine is not None
         machine = self.machine
-        return as_batches(
-            data,
-            name,
-            rank=machine.rank,
-            world=machine.world,
-            device=machine.device,
-            weigh=self.weigh,
-            mean=machine.mean if machine.world > 1 else None,
-            **choices,
-        )
+        return as_batches(data, name, rank=machine.rank, world=machine.world, device=machine.device, **choices)
 
     def _opened_writer(self) -> MetricsWriter | None:
         assert self.machine is not None
