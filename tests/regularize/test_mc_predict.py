@@ -129,7 +129,9 @@ def test_a_seed_makes_it_repeatable_and_leaves_the_global_generator():
 
 
 @pytest.mark.parametrize(
-    "technique", [DropConnect(0.5), StochasticDepth(0.5, mode="batch"), FractionalMaxPool2d(kind="pseudo")], ids=lambda made: made.name
+    "technique",
+    [DropConnect(0.5), StochasticDepth(0.5, mode="batch"), FractionalMaxPool2d(kind="pseudo")],
+    ids=lambda made: made.name,
 )
 def test_what_draws_once_a_batch_gets_a_pass_for_each_sample(technique):
     class Block(nn.Module):
