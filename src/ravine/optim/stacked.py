@@ -91,6 +91,8 @@ class Stacked:
         params: Tensors of shape (members, *); changed by `step`.
         lr: Learning rate, one for all or one a member.
         weight_decay: λ, likewise; applied as the rule's record says, and by the rule itself where it has its own.
+        fused: Let torch's kernels step members that agree in all numbers, in one pass over the memory; they round
+            otherwise than members that do not agree.
         **values: The rule's hyperparameters; numbers for all, or one a member. Options for all.
 
     Raises:
@@ -98,7 +100,14 @@ class Stacked:
     """
 
     def __init__(
-        self, rule: Rule, params: Sequence[Tensor], *, lr: Any, weight_decay: Any = 0.0, **values: Any
+        self,
+        rule: Rule,
+        params: Sequence[Tensor],
+        *,
+        lr: Any,
+        weight_decay: Any = 0.0,
+        fused: bool = False,
+        **values: Any,
     ) -> None:
         owner = f"stacked {rule.name}"
         self.rule, self.params = rule, list(params)
@@ -118,6 +127,7 @@ class Stacked:
             )
         self._numbers = {n: self._column(owner, n, v) for n, v in self.values.items() if n in rule.bounds}
         self.weight_decay = self._column(owner, "weight_decay", weight_decay)
+        self.fused = fused
         self._common = self._agreed()
         self.set_lr(lr)
         self.steps = 0
@@ -207,6 +217,8 @@ class Stacked:
 
     def _agreed(self) -> tuple[Fused, Form, dict[str, Any], float] | None:
         """What steps members that share all hyperparameters, with these; None where torch has no kernel for it."""
+        if not self.fused:
+            return None
         rule, columns = self.rule, {**self._numbers, "weight_decay": self.weight_decay}
         common = {name: _agreement(column) for name, column in columns.items()}
         if any(value is None for value in common.values()):

@@ -139,7 +139,9 @@ class Population:
         self._base_lr = torch.as_tensor(lr, dtype=torch.float64).reshape(-1)
         self.weight_decay = self.rule.weight_decay if weight_decay is None else weight_decay
         self.steppers = [
-            Stacked(self.rule, [flat], lr=lr, weight_decay=self.weight_decay if decays else 0.0, **self.values)
+            Stacked(
+                self.rule, [flat], lr=lr, weight_decay=self.weight_decay if decays else 0.0, fused=True, **self.values
+            )
             for flat, decays in zip(self.stack.flats, self.stack.decays, strict=True)
         ]
         self._base_lr = self._base_lr.expand(self.num_members)
