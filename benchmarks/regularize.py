@@ -4,8 +4,8 @@
 
 Three parts: masks (here), normalizations (`regularize_norm.py`) and augmentation (`regularize_augment.py`). All
 candidates of a comparison take turns, round after round, in one process; the ratio is taken within the round, and its
-median over rounds is what counts. Dropout is compared with torch's; DropConnect with the plain layer and one mask of its
-weights drawn by torch.
+median over rounds is what counts. Dropout is compared with torch's; DropConnect with the plain layer and one mask of
+its weights drawn by torch.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ import sys
 import time
 from collections.abc import Callable
 
-import regularize_augment
-import regularize_norm
 import torch
 from torch import nn
 
+import regularize_augment
+import regularize_norm
 from ravine.regularize import DropConnect, Dropout, apply
 
 SIZES = ((64, 256), (128, 1024), (32, 1024))  # rows, units
