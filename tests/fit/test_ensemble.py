@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from ravine.fit.export import export
 from ravine.fit.model_folder import load_model
 from ravine.fit.predict import predict_file
 from ravine.fit.resume import resume
+from ravine.train.rate import Rate
 from ravine.train.trainer import Trainer
 
 QUICK: dict[str, Any] = {"epochs": 3, "plan": "safe", "show": "quiet", "model": "mlp", "test": 0.4, "threads": 1}
@@ -72,6 +74,24 @@ def test_each_kind_ends_as_one_model(rows, tmp_path, members, how):
     means = [member.scores[0].value for member in section.members]
     assert section.mean[0].value == pytest.approx(np.mean(means))
     assert section.gains[0].value == pytest.approx(accuracy.value - np.mean(means))
+
+
+@pytest.mark.parametrize("number", [2, 3, 4])
+def test_snapshots_are_taken_where_the_rate_is_lowest(rows, tmp_path, number, monkeypatch):
+    """Also where the cycles are no whole number of steps."""
+    from ravine.fit.ensemble.kept import KeptMembers
+
+    taken = {}
+    write = KeptMembers.write
+    monkeypatch.setattr(KeptMembers, "write", lambda self, m: (taken.update({m.name: m.steps}), write(self, m))[1])
+    factors: dict[int, float] = {}
+    rate = Rate.__call__
+    monkeypatch.setattr(Rate, "__call__", lambda self, t: factors.setdefault(t, rate(self, t)))
+    ravine.fit(rows, ensemble=f"snapshots:{number}", run_dir=tmp_path / "run", **{**QUICK, "epochs": 5})
+    assert list(taken) == [f"cycle {place}" for place in range(1, number + 1)]
+    seen = [factors[step] for step in sorted(factors)]
+    jumps = [place + 1 for place, (now, then) in enumerate(itertools.pairwise(seen)) if then > now]
+    assert list(taken.values()) == [*jumps, len(seen)]
 
 
 def test_stacked_and_one_by_one_are_the_same_members(rows, tmp_path):

@@ -16,7 +16,7 @@ from ravine.train.trainer import Trainer
 def train_snapshots(setting: Setting) -> tuple[Outcome, list[Kept], str]:
     """One training with as many cosine cycles as members; each cycle's end, where the rate is lowest, is one.
 
-        rate(t) = peak·(1 + cos(π·(t mod ⌈T/M⌉)/⌈T/M⌉))/2, T steps, M members
+        rate(t) = peak·(1 + cos(π·(t mod T/M)/(T/M)))/2, T steps, M members
 
     Patience, the moving average and the warmup are off: they would end or blur the cycles.
 
@@ -31,8 +31,8 @@ def train_snapshots(setting: Setting) -> tuple[Outcome, list[Kept], str]:
         raise BadValue("ensemble: the cycles of snapshots need a length in epochs. Give --epochs instead of --minutes.")
     number = setting.members.number
     total, per_epoch = setting.steps()
-    cycle = math.ceil(total / number)
-    schedule = f"cosine-restarts(first={cycle})"
+    ends = {math.ceil(total * place / number): place for place in range(1, number + 1)}
+    schedule = f"cosine-restarts(first={total / number:.17g})"
     if train.schedule not in ("cosine", schedule):
         raise BadValue(
             refusal("ensemble", "schedule with snapshots", "be left at cosine, which is restarted", train.schedule)
@@ -42,10 +42,11 @@ def train_snapshots(setting: Setting) -> tuple[Outcome, list[Kept], str]:
     files = KeptMembers(setting.members_folder)
 
     def keep(trainer: Trainer) -> None:
-        if trainer.step % cycle == 0 or trainer.step == total:
-            done = math.ceil(trainer.step / cycle)
-            epoch = math.ceil(trainer.step / per_epoch)
-            files.write(Kept(f"cycle {done}", epoch, None, trainer.model.body.state_dict(), trainer.step))  # type: ignore[union-attr]
+        if trainer.step in ends:
+            body = trainer.model.body.state_dict()  # type: ignore[union-attr]
+            files.write(
+                Kept(f"cycle {ends[trainer.step]}", math.ceil(trainer.step / per_epoch), None, body, trainer.step)
+            )
 
     trainer = setting.trainer_of(setting.fresh(setting.recipe.seed), **cycles).on("step", keep)
     outcome = job.train(trainer, setting.rows(setting.recipe.seed), setting.held, setting.words)
