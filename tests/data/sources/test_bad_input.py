@@ -252,7 +252,7 @@ def test_one_line_names_file_value_and_remedy(tmp_path: Path, case: Case) -> Non
     ("source", "words"),
     [
         ("digts", "no built-in data set, file or folder 'digts'. Did you mean 'digits'?"),
-        ("fashion_mnist", "Did you mean 'fashion-mnist'?"),
+        ("fashion-mnits", "Did you mean 'fashion-mnist'?"),
         ("hauses.csv", "Did you mean 'houses.csv'?"),
         ("nothing/like/this.csv", "Or give a table (.csv, .tsv, .parquet, .jsonl)"),
         ("", "no built-in data set, file or folder ''"),

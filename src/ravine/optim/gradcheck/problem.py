@@ -114,7 +114,7 @@ class Problem:
         self.draws.rewind()
         with told("the forward pass"), torch.enable_grad():
             total = self._number({}, {})
-        self.base = float(total)
+        self.base = float(total.detach())
         with told("the backward pass"):
             if total.requires_grad:
                 total.backward()  # type: ignore[no-untyped-call]
