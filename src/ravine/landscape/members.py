@@ -46,7 +46,7 @@ class Stack:
         self.rule = members[0].entry.rule
         given = {name for member in members for name in member.entry.values} - {"weight_decay"}  # own, and by default
         whole = [self.rule.values(member.entry.values) for member in members]
-        self.values = {
+        self.values: dict[str, Any] = {
             name: [values[name] for values in whole] if name in self.rule.bounds else whole[0][name] for name in given
         }
         self.points = points[self.places].clone()
