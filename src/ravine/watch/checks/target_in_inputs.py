@@ -27,17 +27,17 @@ class TargetInInputs(Check):
 
     def __init__(self) -> None:
         self._inputs: Tensor | None = None
-        self._columns: Tensor | None = None
-        self._batches = 0
+        self._columns: dict[int, tuple[Tensor, int]] = {}  # by width: a program may train networks of several widths
 
     def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Hold the inputs until their loss."""
         self._inputs = None
         x = inputs[0] if inputs else None
-        if self._batches >= BATCHES or not isinstance(x, Tensor) or module not in scene.models or not module.training:
+        if not isinstance(x, Tensor) or module not in scene.models or not module.training:
             return
         if x.dim() == 2 and x.is_floating_point() and x.shape[0] >= ROWS and 1 < x.shape[1] <= COLUMNS:
-            self._inputs = x
+            _, batches = self._columns.get(x.shape[1], (x, 0))
+            self._inputs = x if batches < BATCHES else None
 
     def loss(self, scene: Scene, seen: LossSeen) -> None:
         """Compare every column with the targets."""
@@ -45,11 +45,12 @@ class TargetInInputs(Check):
         targets = seen.targets
         if x is None or targets is None or not seen.with_gradient or targets.numel() != x.shape[0]:
             return
-        y = targets.reshape(-1)
-        columns = _columns_like(x, y)
-        self._columns = columns if self._columns is None else self._columns & columns
-        self._batches += 1
-        if self._batches == BATCHES and (found := self._columns.nonzero().flatten().tolist()):
+        columns, batches = _columns_like(x, targets.reshape(-1)), 1
+        if x.shape[1] in self._columns:
+            before, counted = self._columns[x.shape[1]]
+            columns, batches = before & columns, counted + 1
+        self._columns[x.shape[1]] = columns, batches
+        if batches == BATCHES and (found := columns.nonzero().flatten().tolist()):
             scene.fact("target-in-inputs", columns=found[:5], count=len(found), place=seen.place)
 
     def backward_begin(self, scene: Scene, root: Tensor) -> None:
