@@ -1,6 +1,7 @@
 """Options become tables of the recipe, and every place they name is one the recipe has."""
 
 import inspect
+import tomllib
 
 import pytest
 from hypothesis import given
@@ -94,7 +95,14 @@ def test_values_are_toml_or_text(text, value):
 
 @given(st.text())
 def test_any_text_is_a_value(text):
-    toml_value(text)
+    """What TOML reads is what TOML says; anything else is a number, None, or the text itself."""
+    found = toml_value(text)
+    try:
+        read = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        assert found is None or found == text or isinstance(found, int | float)
+    else:
+        assert list(read) != ["value"] or repr(found) == repr(read["value"]) or text.lower() == "none"
 
 
 def test_techniques_become_a_table():
