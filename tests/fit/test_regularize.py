@@ -100,14 +100,14 @@ def test_interrupted_and_resumed_ends_where_it_would_have(rows: Any, monkeypatch
         "regularize": {"dropconnect": 0.2, "gradient_noise": 0.05, "mixup": 0.2, "l1": 1e-4},
     }
     whole = ravine.fit("few.npz", run_dir="whole", **choices)
-    began = Job._say_plan
+    follow = Job.follow
 
-    def stopping(job: Job, trainer: Any) -> None:
-        began(job, trainer)
+    def stopping(job: Job, trainer: Any, train: Any, validate: Any) -> Any:
         trainer.on("step", lambda trainer: setattr(trainer.interrupt, "asked", signal.SIGINT))
+        return follow(job, trainer, train, validate)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Job, "_say_plan", stopping)
+        patched.setattr(Job, "follow", stopping)
         assert ravine.fit("few.npz", run_dir="stopped", **choices).status == "interrupted"
     resumed = resume("stopped", show="quiet")
     assert resumed.status == "done"

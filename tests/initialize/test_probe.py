@@ -96,11 +96,11 @@ def test_dead_is_zero_for_every_row_and_sparse_is_not():
 def test_a_channel_is_dead_where_every_place_of_every_row_is_zero():
     model = nn.Sequential(nn.Conv1d(2, 4, 3), nn.ReLU())
     with torch.no_grad():
-        model[0].bias[1] = -100.0
+        model[0].bias[:] = torch.tensor([100.0, -100.0, 100.0, 100.0])
     assert by_name(probe(model, rows(8, 2, 9)))["1"].dead == pytest.approx(0.25)
     steps = nn.Sequential(nn.Linear(2, 4), nn.ReLU())  # (batch, steps, units): units come last
     with torch.no_grad():
-        steps[0].bias[1:3] = -100.0
+        steps[0].bias[:] = torch.tensor([100.0, -100.0, -100.0, 100.0])
     assert by_name(probe(steps, rows(8, 9, 2)))["1"].dead == pytest.approx(0.5)
 
 
