@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ravine.records.results import Score
-from ravine.report.figure import Figure, Key, axis, color, names_axis, plot_text
+from ravine.report.dots import dots
+from ravine.report.figure import Figure, Key
 from ravine.report.html import data, join
 from ravine.report.material import Material
-from ravine.report.numbers import duration, interval_text, is_share, label, value_text
+from ravine.report.numbers import duration, label, value_text
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 from ravine.report.verdict import rivals
@@ -48,45 +47,12 @@ def _row(name: str, scores: list[Score], names: list[str], time: str) -> list[st
 
 
 def _dots(entries: list[tuple[str, Score]], metric: str, with_network: bool) -> Figure:
-    values = [score.value for _, score in entries]
-    colors = [color("net") if with_network and place == 0 else color("base") for place in range(len(entries))]
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [score.low, score.high],
-            "y": [place, place],
-            "line": {"color": colors[place], "width": 5},
-            "opacity": 0.45,
-            "hoverinfo": "skip",
-        }
-        for place, (_, score) in enumerate(entries)
-        if score.low is not None and score.high is not None
-    ]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": values,
-            "y": list(range(len(entries))),
-            "marker": {"size": 12, "color": colors, "line": {"width": 2, "color": color("card")}},
-            "hovertext": [
-                f"{plot_text(name, 60)}<br>{value_text(score)}<br>{interval_text(score)}" for name, score in entries
-            ],
-            "hovertemplate": "%{hovertext}<extra></extra>",
-        }
-    )
-    said = "; ".join(f"{name}: {value_text(score)}" for name, score in entries)
-    ends = [end for _, score in entries for end in (score.low, score.value, score.high) if end is not None]
-    room = 0.05 * (max(ends) - min(ends)) or 0.05 * abs(max(ends)) or 1.0
-    reach = [min(ends) - room, max(ends) + room]
-    form = {"tickformat": ".2~%"} if is_share(metric) else {}
-    return Figure(
-        id="plot-baselines",
+    return dots(
+        entries,
+        name="plot-baselines",
+        metric=metric,
         title=f"Test {label(metric)}, with 95% intervals",
-        alt=f"Test {label(metric)} of each method. {said}.",
-        traces=traces,
-        layout={"xaxis": axis(zeroline=False, range=reach, **form), "yaxis": names_axis([name for name, _ in entries])},
+        alt=f"Test {label(metric)} of each method.",
         keys=(Key("network", "net", "dot"), Key("without a network", "base", "dot")) if with_network else (),
-        height=60 + 38 * max(len(entries), 2),
+        marked=0 if with_network else None,
     )

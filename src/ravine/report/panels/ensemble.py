@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from ravine.records.results import EnsembleSection, Gain, Score
-from ravine.report.figure import Figure, Key, axis, color, names_axis, plot_text
+from ravine.report.dots import dots
+from ravine.report.figure import Figure, Key
 from ravine.report.html import Html, data, h, join
 from ravine.report.material import Material
-from ravine.report.numbers import gain_text, interval_text, is_share, label, percent, plural, significant, value_text
+from ravine.report.numbers import gain_text, label, percent, plural, significant, value_text
 from ravine.report.panel import Panel
 from ravine.report.table import Head, table
 
@@ -120,44 +119,11 @@ def _dots(section: EnsembleSection) -> Figure:
         for score in scores
         if score.name == metric and score.value is not None
     ]
-    colors = [color("net") if place == 0 else color("base") for place in range(len(entries))]
-    ends = [end for _, score in entries for end in (score.low, score.value, score.high) if end is not None] or [0.0]
-    room = 0.05 * (max(ends) - min(ends)) or 0.05 * abs(max(ends)) or 1.0
-    traces: list[dict[str, Any]] = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "x": [score.low, score.high],
-            "y": [place, place],
-            "line": {"color": colors[place], "width": 5},
-            "opacity": 0.45,
-            "hoverinfo": "skip",
-        }
-        for place, (_, score) in enumerate(entries)
-        if score.low is not None and score.high is not None
-    ]
-    traces.append(
-        {
-            "type": "scatter",
-            "mode": "markers",
-            "x": [score.value for _, score in entries],
-            "y": list(range(len(entries))),
-            "marker": {"size": 12, "color": colors, "line": {"width": 2, "color": color("card")}},
-            "hovertext": [
-                f"{plot_text(name, 60)}<br>{value_text(score)}<br>{interval_text(score)}" for name, score in entries
-            ],
-            "hovertemplate": "%{hovertext}<extra></extra>",
-        }
-    )
-    form = {"tickformat": ".2~%"} if is_share(metric) else {}
-    said = "; ".join(f"{name}: {value_text(score)}" for name, score in entries)
-    reach = [min(ends) - room, max(ends) + room]
-    return Figure(
-        id="plot-ensemble",
+    return dots(
+        entries,
+        name="plot-ensemble",
+        metric=metric,
         title=f"Test {label(metric)}, with 95% intervals",
-        alt=f"Test {label(metric)} of the ensemble and its members. {said}.",
-        traces=traces,
-        layout={"xaxis": axis(zeroline=False, range=reach, **form), "yaxis": names_axis([name for name, _ in entries])},
+        alt=f"Test {label(metric)} of the ensemble and its members.",
         keys=(Key("ensemble", "net", "dot"), Key("members", "base", "dot")),
-        height=60 + 38 * max(len(entries), 2),
     )
