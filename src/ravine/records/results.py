@@ -262,6 +262,54 @@ class EnsembleSection(Section):
     ambiguity: float | None = None
 
 
+class Known(Section):
+    """What features tell of the data: of a pretrained body, or of the same network with random weights."""
+
+    linear: float  # accuracy or R² of a linear head on held rows
+    neighbours: float  # the same of the 5 nearest training rows
+    logme: float  # log evidence a row
+
+
+class PlanTrial(Section):
+    """One plan of a transfer as far as it was tried, judged on the held rows."""
+
+    plan: str
+    epochs: int  # of its training, with the whole schedule laid out
+    score: Score
+    loss: float | None
+    gain: Gain | None = None  # over the plan that was best before it
+    seconds: float
+    chosen: bool = False
+    words: str = ""  # how it ended
+
+
+class PartRate(Section):
+    """One part of the network, from the input to the head, and how it learns."""
+
+    name: str
+    parameters: int
+    rate: float  # as a share of the head's; 0 when frozen
+    words: str = ""  # "frozen", "woken in epoch 4"
+
+
+class TransferSection(Section):
+    """How a pretrained network was moved to these data; what was measured is absent where the plan was given."""
+
+    plan: str
+    source: str  # what it began with, for people
+    auto: bool = False  # whether the plan was measured and tried
+    reason: str = ""
+    per_class: int  # training rows of the rarest class, all where numbers are learned
+    much: int  # from so many on they count as much
+    similar: bool | None = None  # whether the pretrained features know more than random ones
+    pretrained: Known | None = None
+    random: Known | None = None
+    compared: tuple[int, int] = (0, 0)  # training and held rows the features were compared on
+    trials: list[PlanTrial] = []
+    seconds: float = 0.0  # of measuring and of trials that came to nothing
+    parts: list[PartRate] = []
+
+
 class Results(Section):
     """All sections of a run; `status` is "running", "done", "interrupted" or "failed"."""
 
@@ -275,6 +323,7 @@ class Results(Section):
     train: TrainSection | None = None
     test: TestSection | None = None
     ensemble: EnsembleSection | None = None
+    transfer: TransferSection | None = None
 
     def with_section(self, **sections: Any) -> Results:
         """These results with one or more sections set."""
