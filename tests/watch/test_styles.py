@@ -184,6 +184,7 @@ def test_parameters_changed_by_hand(watcher, data, how):
             p.grad = None
     assert watcher.steps == 5  # the last change has nothing after it
     watcher.stop()
+    assert watcher.steps == 6
     assert watcher.history.series("train_loss", "step").values == pytest.approx(losses)
 
 

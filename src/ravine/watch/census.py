@@ -102,17 +102,20 @@ class Census:
             inside |= within
             roots.append(module)
         roots.reverse()
+        parts = _parts(roots)
+        roots = [root for root in roots if root not in parts]
         self._roots = [ref(root) for root in roots]
         self._names = {}
+        for part in parts:
+            self._name(part, f"{_own_name(part)}.")
         for number, root in enumerate(roots):
-            self._name(root, number)
+            self._name(root, f"{type(root).__name__}{number + 1}." if number else "")
 
-    def _name(self, root: nn.Module, number: int) -> None:
+    def _name(self, root: nn.Module, before: str) -> None:
         """The first model's names stand alone; those of others have the model's class in front."""
-        before = "" if number == 0 else f"{type(root).__name__}{number + 1}."
         outer = "module" if type(root).__name__ in ("DistributedDataParallel", "DataParallel") else ""
         for name, module in root.named_modules():
-            self._names.setdefault(id(module), (ref(module), before + _shortened(name, outer)))
+            self._names.setdefault(id(module), (ref(module), (before + _shortened(name, outer)).rstrip(".")))
         for name, parameter in root.named_parameters():
             self._names.setdefault(id(parameter), (ref(parameter), before + _shortened(name, outer)))
 
@@ -120,6 +123,17 @@ class Census:
 def _owns(module: nn.Module, trained: set[int]) -> bool:
     own = {id(parameter) for parameter in module.parameters()}
     return bool(own & trained) if trained else bool(own)
+
+
+def _parts(roots: list[nn.Module]) -> list[nn.Module]:
+    """Modules all of whose parameters another one has too, without having the module itself: layers in Keras."""
+    own = [{id(parameter) for parameter in root.parameters()} for root in roots]
+    return [root for root, its in zip(roots, own, strict=True) if any(its < others for others in own)]
+
+
+def _own_name(module: nn.Module) -> str:
+    name = getattr(module, "name", "")
+    return name if isinstance(name, str) and name else type(module).__name__
 
 
 def _shortened(name: str, outer: str) -> str:

@@ -69,6 +69,10 @@ class Scene(Protocol):
         """Roots of the modules that own the optimizers' parameters, as far as they are known and alive."""
         ...
 
+    def data_of(self, loader: Any) -> int:
+        """A number for the data that a DataLoader goes over, from 1: the same for the same data."""
+        ...
+
     def name_of(self, thing: Tensor | nn.Module) -> str:
         """The name of a parameter or module in its model: "encoder.0.weight"; "" when unknown."""
         ...
@@ -115,6 +119,8 @@ class Instrument:
     def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """A module without children, or a root, has computed its output; in training and in evaluation.
 
+        `inputs` are by place, whether or not the program named them; of outputs with names, `output` is the
+        model's answer.
         Told at sampled steps, and of the first batches after a model was set to evaluate; never inside torch.compile.
         """
 

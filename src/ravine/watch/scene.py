@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ravine.watch.census import Census
+from ravine.watch.datasets import Datasets
 from ravine.watch.sink import Sink
 
 
@@ -22,6 +23,7 @@ class LiveScene:
         self.compiled = False
         self.census = census
         self.sink = sink
+        self._datasets = Datasets()
 
     @property
     def optimizers(self) -> list[Optimizer]:
@@ -32,6 +34,10 @@ class LiveScene:
     def models(self) -> list[nn.Module]:
         """Roots of the modules that own the optimizers' parameters."""
         return self.census.models
+
+    def data_of(self, loader: Any) -> int:
+        """A number for the data that a DataLoader goes over, from 1: the same for the same data."""
+        return self._datasets.number_of(loader.dataset)
 
     def name_of(self, thing: Tensor | nn.Module) -> str:
         """The name of a parameter or module in its model; "" when unknown."""

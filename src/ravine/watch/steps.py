@@ -20,7 +20,13 @@ EARLY = 4
 
 
 class Looking(Protocol):
-    """What looks for changes of parameters between backward passes."""
+    """What looks for changes of parameters between backward passes.
+
+    Attributes:
+        rate: Tells the learning rate, where an optimizer that is not torch's is known to have one.
+    """
+
+    rate: Callable[[], Any] | None
 
     def compare(self) -> None:
         """Something comes that a step would have come before."""
@@ -88,13 +94,19 @@ class Steps:
         return self._pace.affords(self.bell.spent)
 
     def hear_loss(self, seen: LossSeen) -> None:
-        """A loss was computed."""
+        """A loss was computed; where there are only shapes, no numbers, none was."""
+        if seen.value.is_meta:
+            return
         self.losses += 1
         if seen.with_gradient and self._last is not None and self._last() is None:
             self._look_back()
-        if self.by_hand is not None and seen.with_gradient:
-            self.by_hand.compare()
+        self.look_by_hand()
         self.bell.ring("loss", seen)
+
+    def look_by_hand(self) -> None:
+        """Something comes that a step without an optimizer would have come before."""
+        if self.by_hand is not None:
+            self.by_hand.compare()
 
     def enter(self, optimizer: Optimizer, closure: Callable[[], Any] | None) -> Callable[[], Any] | None:
         """`optimizer.step` was called; the closure to give it in place of its own, if it has one."""
@@ -187,8 +199,7 @@ class Steps:
         self.scaled = None
         if self._last is not None and self._last() is None:
             self._look_back()
-        if self.by_hand is not None:
-            self.by_hand.compare()
+        self.look_by_hand()
         if self.backwards < EARLY:
             for do in self.strangers:
                 do()

@@ -111,6 +111,8 @@ class Watcher:
         global _running
         if not self._mine():
             return
+        with self._harmless():
+            self._steps.look_by_hand()
         self._bell.ring("end")
         self.pause()
         self._running = False

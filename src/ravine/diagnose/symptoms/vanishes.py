@@ -11,6 +11,7 @@ RATIO = 1e-4  # first layer over last
 TINY = 1e-4  # of the first layer's gradient itself
 FEWEST_LAYERS = 3
 FEWEST = 4  # samples
+ASKING = frozenset({"query", "key", "q", "k", "wq", "wk", "q_proj", "k_proj", "q_lin", "k_lin", "to_q", "to_k"})
 
 
 def vanishes(history: History) -> Finding | None:
@@ -19,12 +20,13 @@ def vanishes(history: History) -> Finding | None:
     What it sees: the median norm of the gradient of each layer's weight, after the first step.
     Why it matters: the first layers stay as they were drawn at random, and the last ones have only that to learn from.
     Not to be mistaken for: a run that has converged, in which all gradients are small; branches that begin at zero,
-        which open with the first steps.
+        which open with the first steps; queries and keys of an attention that still looks everywhere alike, through
+        which hardly any gradient goes while its values get all of it.
     What to do: rectifiers and He's initialization, residual connections, or a normalization in each layer.
     Source: Hochreiter 1991; Glorot & Bengio 2010; He et al. 2016.
     """
     found = medians(history, "grad_norm", since=2, fewest=FEWEST)
-    layers = [name for name in weighted(history) if name in found]
+    layers = [name for name in weighted(history) if name in found and name.rpartition(".")[2] not in ASKING]
     if len(layers) < FEWEST_LAYERS:
         return None
     first, last = layers[0], layers[-1]

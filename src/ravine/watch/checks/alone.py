@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from ravine.watch.passing import answer
+
 HOOKS = ("_forward_hooks", "_forward_pre_hooks")
 
 
@@ -32,7 +34,7 @@ def alone(model: nn.Module) -> Iterator[Callable[..., Any]]:
         random.setstate(numbers)
         np.random.set_state(arrays)
         buffers = {name: buffer.clone() for name, buffer in model.named_buffers()}
-        return torch.func.functional_call(model, buffers, inputs)
+        return answer(torch.func.functional_call(model, buffers, inputs))
 
     try:
         for module in modules:

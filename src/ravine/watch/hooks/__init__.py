@@ -8,6 +8,7 @@ from ravine.watch.hooks import (
     clipping,
     compiling,
     forward,
+    keras,
     loaders,
     losses,
     modes,
@@ -23,6 +24,7 @@ __all__ = ["install"]
 
 _ALL = (
     losses,
+    keras,
     backward,
     zeroing,
     optimizers,

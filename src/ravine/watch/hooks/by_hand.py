@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -22,18 +22,21 @@ _TRUSTED = 3
 class ByHand(Optimizer):
     """Stands for whatever changes the parameters of a program that uses no torch optimizer.
 
-    It never steps; it lets instruments ask for the parameters, which it does not keep alive. What it changes and
-    with which rate nobody knows: its group has "params" alone.
+    It never steps; it lets instruments ask for the parameters, which it does not keep alive. With which rate they are
+    changed is known of another library's optimizer alone; else its group has "params" and nothing more.
     """
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
+    def __init__(self, parameters: Iterable[Tensor], rate: Callable[[], Any] | None = None) -> None:
         self._parameters = [ref(parameter) for parameter in parameters]
+        self._rate = rate
         self.defaults = {}
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """One group, of the parameters that are alive."""
-        return [{"params": [parameter for parameter in (one() for one in self._parameters) if parameter is not None]}]
+        alive = [parameter for parameter in (one() for one in self._parameters) if parameter is not None]
+        rate = None if self._rate is None else self._rate()
+        return [{"params": alive} if rate is None else {"params": alive, "lr": rate}]
 
     def __repr__(self) -> str:
         return "ByHand()"
@@ -55,6 +58,7 @@ class Looking:
         self._optimizer: ByHand | None = None
         self._sure = False  # a change was seen that no optimizer made
         self._begun = False
+        self.rate: Callable[[], Any] | None = None  # of another library's optimizer
         self._unseen = 0  # changes that left no trace but the values
 
     def remember(self, root: Tensor) -> None:
@@ -88,11 +92,14 @@ class Looking:
     def _choose(self, root: Tensor) -> None:
         leaves = _leaves(root)
         self._watched = [ref(leaf) for leaf in leaves[:_LOOKED_AT]]
-        self._optimizer = ByHand(leaves) if leaves else None
+        self._optimizer = ByHand(leaves, self._rate_now) if leaves else None
 
     def _state(self) -> list[tuple[Any, ...]]:
         """Of each parameter its count of changes; and, `p.data` being changed uncounted, its first and last number."""
         return [_state(one(), values=self._unseen < _TRUSTED) for one in self._watched]
+
+    def _rate_now(self) -> Any:
+        return None if self.rate is None else self.rate()
 
     def _on_accelerator(self) -> bool:
         return any(p is not None and p.device.type != "cpu" for p in (one() for one in self._watched))

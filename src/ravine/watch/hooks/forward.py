@@ -6,11 +6,13 @@ from typing import Any
 
 from torch import Tensor, nn
 from torch.compiler import is_compiling
+from torch.nn.modules import module as modules
 from torch.nn.modules.module import register_module_forward_hook
 from torch.utils.hooks import RemovableHandle
 
 from ravine.watch.hooks.patches import Patches
 from ravine.watch.instrument import LossSeen
+from ravine.watch.passing import answer, computes, given
 from ravine.watch.steps import EARLY, Steps
 
 _BATCHES = 4
@@ -50,6 +52,7 @@ class Forward:
         wanted = (self._scene.sampled or self._calls > 0 or self._gives_loss) and not self._scene.compiled
         if wanted and self._handle is None:
             self._handle = register_module_forward_hook(self._seen)
+            modules._global_forward_hooks_with_kwargs[self._handle.id] = True
         elif not wanted:
             self.remove()
 
@@ -57,6 +60,7 @@ class Forward:
         """Take the hook away."""
         if self._handle is not None:
             self._handle.remove()
+            modules._global_forward_hooks_with_kwargs.pop(self._handle.id, None)  # torch forgets to
             self._handle = None
 
     def mode(self, training: bool) -> None:
@@ -70,23 +74,27 @@ class Forward:
             self._census.meet(module)
         self._strangers.clear()
 
-    def _seen(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+    def _seen(self, module: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], output: Any) -> None:
         if is_compiling() or self._steps.going_back or not self._bell.hears_numbers():
             return
         if not self._census.has(module):
             if self._steps.backwards < EARLY:
                 self._strangers.append(module)
             return
-        leaf = not module._modules
+        leaf = computes(module)
         if not leaf:
             self._returned(module, output)
         if self._scene.sampled or self._calls > 0:
             if leaf or self._census.is_root(module):
-                self._bell.ring("forward", module, inputs, output)
+                self._tell(module, given(module, inputs, named), answer(output))
             if self._calls:
                 self._calls -= 1
                 if not self._calls:
                     self.settle()
+
+    def _tell(self, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
+        if not (isinstance(output, Tensor) and output.is_meta):  # shapes alone
+            self._bell.ring("forward", module, inputs, output)
 
     def _returned(self, module: nn.Module, output: Any) -> None:
         """Tell of the loss that a model gives, unless it was computed by a function that told of it."""

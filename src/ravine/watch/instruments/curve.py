@@ -10,6 +10,7 @@ from torch.optim import Optimizer
 
 from ravine.watch.instrument import Instrument, LossSeen, Scene
 
+CLASSES = ("cross_entropy", "nll_loss", "categorical_crossentropy")  # the last of probabilities, in Keras
 Number = float | Tensor  # a tensor where reading it would wait for the device
 
 
@@ -69,20 +70,22 @@ class Curve(Instrument):
         self._evaluation: dict[int | None, dict[str, Sum]] = {}
         self._epoch_loss, self._epoch_accuracy = Sum(), Sum()
         self._trained_in_epoch = 0
+        self._over = False  # a pass over the training data, the next one having begun
         self._about: dict[str, Any] = {}
         self._targets_at = 0
 
     def epoch(self, scene: Scene, loader: Any) -> None:
-        """A pass begins: over the training data again, the last pass is complete."""
-        data = id(loader.dataset)
-        if data == self._trained_on and self._trained_in_epoch:
-            self._close(scene)
+        """A pass begins: over the training data again, the last pass is complete once its first batch comes."""
+        self._over = scene.data_of(loader) == self._trained_on and self._trained_in_epoch > 0
 
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """Remember whose batch it is."""
-        if self._data == id(loader.dataset):
+        data = scene.data_of(loader)
+        if self._over and data == self._trained_on:
+            self._close(scene)
+        if self._data == data:
             return
-        self._data = id(loader.dataset)
+        self._data = data
         if self._data == self._trained_on or self._trained_on is None:
             self._know(
                 scene, batch_size=loader.batch_size, train_rows=_length(loader.dataset), steps_per_epoch=_length(loader)
@@ -201,7 +204,7 @@ class Curve(Instrument):
         if row:
             scene.write("epoch", **row)
         self._epoch_loss, self._epoch_accuracy = Sum(), Sum()
-        self._evaluation, self._trained_in_epoch = {}, 0
+        self._evaluation, self._trained_in_epoch, self._over = {}, 0, False
 
     def _know(self, scene: Scene, **known: Any) -> None:
         fresh = {key: value for key, value in known.items() if value is not None and key not in self._about}
@@ -215,7 +218,7 @@ def right(seen: LossSeen) -> tuple[Number, Number] | None:
     outputs, targets = seen.outputs, seen.targets
     if outputs is None or targets is None:
         return None
-    if seen.name in ("cross_entropy", "nll_loss"):
+    if seen.name in CLASSES:
         axis = 1 if outputs.dim() > 1 else 0
         if targets.is_floating_point():
             if targets.shape != outputs.shape:
@@ -233,7 +236,7 @@ def right(seen: LossSeen) -> tuple[Number, Number] | None:
 
 
 def _task(seen: LossSeen) -> dict[str, Any]:
-    if seen.name in ("cross_entropy", "nll_loss") and seen.outputs is not None and seen.outputs.dim() > 1:
+    if seen.name in CLASSES and seen.outputs is not None and seen.outputs.dim() > 1:
         return {"task": "classification", "classes": seen.outputs.shape[1]}
     if seen.name.startswith("binary_cross_entropy"):
         return {"task": "binary"}

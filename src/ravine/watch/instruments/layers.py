@@ -13,6 +13,7 @@ from torch.optim import Optimizer
 from ravine.watch.checks.graph import operation
 from ravine.watch.instrument import Instrument, Scene
 from ravine.watch.instruments.units import BY_OPERATION, Activations, bounds_of, moments
+from ravine.watch.passing import computes
 
 MOST_LAYERS = 64
 MOST_ELEMENTS = 8_000_000  # of the weights whose update is measured: they are copied for the time of a step
@@ -54,17 +55,15 @@ class Layers(Instrument):
     def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Measure what a layer takes and gives."""
         value = output[0] if isinstance(output, tuple) and output else output
-        if not scene.sampled or not module.training or id(module) in self._layers or module._modules:
+        if not scene.sampled or not module.training or id(module) in self._layers or not computes(module):
             return
         if not isinstance(value, Tensor) or not value.requires_grad or len(self._layers) >= MOST_LAYERS:
             return
         if not value.is_floating_point() or value.dim() < 2:
             return
         bounds = bounds_of(module)
-        weight = getattr(module, "weight", None)
-        if not isinstance(weight, Tensor):
-            weight = getattr(module, "weight_ih_l0", None)
-        if bounds is None and not isinstance(weight, Tensor):
+        weight = _weight_of(module)
+        if bounds is None and weight is None:
             return
         layer = _Layer(ref(module), scene.name_of(module), type(module).__name__, len(self._layers))
         mean, spread = moments(value.detach())
@@ -72,7 +71,7 @@ class Layers(Instrument):
         if bounds is not None:
             layer.numbers |= self._activations.measure(layer.name, value.detach(), self._axis(value), bounds)
             self._measured.add((value.data_ptr(), tuple(value.shape)))
-        if isinstance(weight, Tensor):
+        if weight is not None:
             layer.weight = ref(weight)
             self._look_before(layer, module, inputs)
         self._layers[id(module)] = layer
@@ -132,6 +131,18 @@ class Layers(Instrument):
         self._convolves = isinstance(module, CONVOLUTIONS) or (
             self._convolves and not isinstance(module, nn.Linear | nn.LayerNorm)
         )
+
+
+def _weight_of(module: nn.Module) -> Tensor | None:
+    """What it multiplies by: of a recurrent layer by the input, of one of Keras its kernel."""
+    for weight in (
+        getattr(module, "weight", None),
+        getattr(module, "weight_ih_l0", None),
+        getattr(getattr(module, "kernel", None), "value", None),
+    ):
+        if isinstance(weight, Tensor):
+            return weight
+    return None
 
 
 def _norms(tensors: list[Tensor]) -> list[Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import torch
@@ -39,7 +40,9 @@ class Order(Instrument):
 
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """Whose batch is it, and what are its inputs?"""
-        self._dataset = id(loader.dataset)
+        self._dataset = scene.data_of(loader)
+        if isinstance(batch, Mapping):
+            batch = [value for name, value in batch.items() if _may_be_inputs(name, value)]
         first = batch[0] if isinstance(batch, list | tuple) and batch else None
         self._inputs = first if isinstance(first, Tensor) and first.dim() >= 2 else None
 
@@ -99,3 +102,9 @@ class Order(Instrument):
         if details:
             self._told.add(what)
             scene.fact(fact, **details)
+
+
+def _may_be_inputs(name: object, value: object) -> bool:
+    """Whether a part of a batch with names may be what the model is shown."""
+    beside = ("label", "target", "mask", "type", "position")
+    return isinstance(value, Tensor) and value.dim() >= 2 and not any(word in str(name) for word in beside)
