@@ -30,6 +30,7 @@ FOLDER = ROOT / "build" / "faults"
 PAGE = ROOT / "docs" / "guide" / "faults.md"
 PICTURE = ROOT / "docs" / "images" / "fault-confusion.png"
 SPLIT = Path(__file__).parent / "split.json"
+AT_ONCE = 200
 
 
 def train_and_look(run: Run, folder: Path) -> tuple[Run, dict[str, Any] | None, float]:
@@ -57,23 +58,29 @@ def collect(runs: Sequence[Run], folder: Path, jobs: int, *, seconds: float | No
     said: dict[Run, dict[str, Any]] = {}
     started = time.perf_counter()
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(jobs, mp_context=context, max_tasks_per_child=100) as pool:
-        waiting = [pool.submit(train_and_look, run, folder) for run in runs]
-        for number, future in enumerate(as_completed(waiting), 1):
-            if seconds is not None and time.perf_counter() - started > seconds:
-                pool.shutdown(wait=True, cancel_futures=True)
-                break
-            try:
-                run, found, took = future.result()
-            except BrokenProcessPool:
-                raise
-            except Exception as error:  # one run that cannot be made is said, and the others go on
-                print(f"{number}/{len(runs)} failed: {type(error).__name__}: {error}", file=sys.stderr)
-                continue
-            if found is not None:
-                said[run] = found
-                names = ", ".join(found["tiers"]["D"]["found"]) or "–"
-                print(f"{number}/{len(runs)} {run.key} {took:.1f} s: score {found['score']:.3f}; {names}", flush=True)
+    number = 0
+    # a pool for each share of the runs, since processes grow; one pool that renews its processes can come to a stand
+    for begin in range(0, len(runs), AT_ONCE):
+        with ProcessPoolExecutor(jobs, mp_context=context) as pool:
+            waiting = [pool.submit(train_and_look, run, folder) for run in runs[begin : begin + AT_ONCE]]
+            for future in as_completed(waiting):
+                if seconds is not None and time.perf_counter() - started > seconds:
+                    pool.shutdown(wait=True, cancel_futures=True)
+                    return said
+                number += 1
+                try:
+                    run, found, took = future.result()
+                except BrokenProcessPool:
+                    raise
+                except Exception as error:  # one run that cannot be made is said, and the others go on
+                    print(f"{number}/{len(runs)} failed: {type(error).__name__}: {error}", file=sys.stderr)
+                    continue
+                if found is not None:
+                    said[run] = found
+                    names = ", ".join(found["tiers"]["D"]["found"]) or "–"
+                    print(
+                        f"{number}/{len(runs)} {run.key} {took:.1f} s: score {found['score']:.3f}; {names}", flush=True
+                    )
     return said
 
 

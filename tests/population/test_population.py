@@ -11,6 +11,7 @@ from torch import nn
 from ravine.core.errors import BadData, BadValue, RavineError
 from ravine.data.batches import row_order
 from ravine.optim import build, param_groups
+from ravine.optim.stacked import Stacked
 from ravine.population import Population
 from ravine.population.capture import capture, may_be_captured
 
@@ -103,11 +104,16 @@ def test_members_train_as_they_would_alone(make, rows, together):
         agree(crowd.stack.member(member, crowd.stack.tensors), expected)
 
 
-def test_members_that_agree_take_torchs_fused_step_and_train_the_same():
+def test_members_that_agree_take_torchs_fused_step_and_train_the_same(monkeypatch):
     x, y = rows_for(mlp)
+    own = Stacked._step_fused
+    taken = []
+    monkeypatch.setattr(Stacked, "_step_fused", lambda *given: taken.append(own(*given)) or taken[-1])
     crowd = Population([mlp(s) for s in range(MEMBERS)], optimizer="sgd", momentum=0.8, lr=0.05, weight_decay=0.02,
                        epochs=EPOCHS, batch_size=BATCH)  # fmt: skip
     crowd.fit((x, y))
+    assert taken
+    assert all(taken)
     for member in range(MEMBERS):
         expected = alone(mlp(member), x, y, member, lr=0.05, weight_decay=0.02, momentum=0.8)
         agree(crowd.stack.member(member, crowd.stack.tensors), expected)
@@ -141,6 +147,13 @@ def test_a_recorded_step_is_the_step_bit_for_bit(monkeypatch):
     from ravine.population import engine
 
     x, y = rows_for(mlp)
+    recorded_steps = []
+
+    def counted(*given):
+        recorded_steps.append(capture(*given))
+        return recorded_steps[-1]
+
+    monkeypatch.setattr(engine, "capture", counted)
 
     def train(after: int):
         monkeypatch.setattr(engine, "CAPTURED_AFTER", after)
@@ -148,8 +161,12 @@ def test_a_recorded_step_is_the_step_bit_for_bit(monkeypatch):
         crowd.fit((x, y))
         return [crowd.weights(member) for member in range(MEMBERS)]
 
-    for plain, recorded in zip(train(10**9), train(0), strict=True):
-        agree(recorded, plain, rtol=0, atol=0)
+    plain = train(10**9)
+    assert not recorded_steps
+    for one, other in zip(plain, train(0), strict=True):
+        agree(other, one, rtol=0, atol=0)
+    assert recorded_steps
+    assert None not in recorded_steps
 
 
 def test_recording_leaves_generators_and_tensors_alone():

@@ -13,7 +13,20 @@ from torch.optim import lr_scheduler as torch_lr
 from ravine import optim
 from ravine.core.errors import BadValue
 from ravine.core.time import Clockwork
-from ravine.schedules import CATALOGUE, Constant, Cosine, Cyclic, Linear, OneCycle, Plateau, Step, Warmup, join, parse
+from ravine.schedules import (
+    CATALOGUE,
+    Constant,
+    Cosine,
+    Cyclic,
+    Guided,
+    Linear,
+    OneCycle,
+    Plateau,
+    Step,
+    Warmup,
+    join,
+    parse,
+)
 
 STEPS = 10_000
 
@@ -204,5 +217,38 @@ def test_a_plateau_drives_an_optimizer_and_is_resumed_bit_by_bit():
         first = plateau.on(MAKERS["ravine adamw"](groups_of()))
         rates(first, losses[:done])
         again = plateau.on(MAKERS["ravine adamw"](groups_of()))
+        again.load_state_dict(json.loads(json.dumps(first.state_dict())))
+        assert rates(again, losses[done:]) == whole[done:]
+
+
+def test_feedback_lowers_what_time_allows_and_is_resumed_bit_by_bit():
+    """Expected: the schedule's factor times that of the plateau, told only what came after the warmup."""
+    guided = parse("warmup(6) > plateau(patience=1, factor=0.5)")
+    assert isinstance(guided, Guided)
+    losses = [3.0, 3.0, 3.0, 2.0, 2.0, 2.0, 1.9, 1.9, 1.9, 1.9]
+
+    def rates(scheduler, values):
+        found = []
+        for value in values:
+            for _ in range(2):
+                scheduler.optimizer.step()
+                scheduler.step()
+            scheduler.see(value)
+            found.append([group["lr"] for group in scheduler.optimizer.param_groups])
+        return found
+
+    whole = rates(guided.on(MAKERS["torch adam"](groups_of())), losses)
+    state, expected = None, []
+    for place, loss in enumerate(losses, 1):
+        factor = 1.0
+        if 2 * place >= 6:
+            factor, state = guided.feedback(loss, state)
+        expected.append(0.1 * factor * guided.schedule(2.0 * place))
+    assert [rate for rate, _ in whole] == pytest.approx(expected)
+    assert whole[-1][0] < whole[3][0] == pytest.approx(0.1)
+    for done in range(len(losses)):
+        first = guided.on(MAKERS["torch adam"](groups_of()))
+        rates(first, losses[:done])
+        again = guided.on(MAKERS["torch adam"](groups_of()))
         again.load_state_dict(json.loads(json.dumps(first.state_dict())))
         assert rates(again, losses[done:]) == whole[done:]

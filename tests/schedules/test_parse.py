@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from ravine.core.errors import BadValue
@@ -105,6 +105,7 @@ ANY = st.recursive(
 
 
 @given(ANY)
+@example(scale(scale(Constant(0.5), 0.25), Constant(0.125)))
 def test_a_schedule_is_read_back_from_its_own_text(schedule):
     again = parse(str(schedule))
     assert str(again) == str(schedule)

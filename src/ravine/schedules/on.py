@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from ravine.core.errors import BadValue, refusal
-from ravine.schedules.plateau import Plateau, PlateauState
+from ravine.schedules.plateau import Guided, Plateau, PlateauState
 from ravine.schedules.schedule import Schedule
 
 
@@ -70,6 +70,40 @@ class Scheduler(LRScheduler):
         self._momenta += [_momentum_of(group) for group in groups[len(self._momenta) :]]
         for group, own in zip(groups, self._momenta, strict=True):
             set_momentum(group, own if now is None else now)
+
+
+class GuidedScheduler(Scheduler):
+    """A schedule of time that feedback lowers further: `step()` after each step, `see(value)` after each look.
+
+    Args:
+        optimizer: Of torch or of Ravine; the rates it has now are the base rates.
+        guided: Ready: every length in steps.
+        done: Steps that the training has behind it.
+    """
+
+    def __init__(self, optimizer: Optimizer, guided: Guided, *, done: int = 0) -> None:
+        self.guided = guided
+        self.state = PlateauState()
+        super().__init__(optimizer, guided.schedule, done=done)
+
+    def get_lr(self) -> list[float | Tensor]:
+        """The rate of each group at the step that `last_epoch` counts, after all that was seen."""
+        return [rate * self.state.factor for rate in super().get_lr()]
+
+    def see(self, value: Any) -> None:
+        """A validation loss, or a training loss with `smooth`; it counts once the schedule of time is over."""
+        if self.last_epoch >= self.guided.begins:
+            _, self.state = self.guided.feedback(float(value), self.state)
+            self._set_rates()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Numbers alone: the step, where rates and momenta start from, and what was seen."""
+        return {**super().state_dict(), **self.state._asdict()}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up where `state_dict` left off; the rates are set at once."""
+        self.state = PlateauState(**{name: state_dict[name] for name in PlateauState._fields})
+        super().load_state_dict(state_dict)
 
 
 class PlateauScheduler(LRScheduler):

@@ -141,11 +141,11 @@ class _Reader:
         factors = [part if isinstance(part, int | float) else self.named(part) for part in parts]
         if any(isinstance(part, Plateau | Guided) for part in factors):
             raise self.fault("plateau cannot be multiplied; let it follow: warmup(5%) > plateau", place)
-        schedules = [part for part in factors if isinstance(part, Schedule)]
-        if not schedules:
+        first = next((at for at, part in enumerate(factors) if isinstance(part, Schedule)), None)
+        if first is None:
             raise self.fault("expected a schedule beside the numbers", place)
-        found = schedules[0]
-        for part in (*schedules[1:], *(part for part in factors if not isinstance(part, Schedule))):
+        found = factors[first]
+        for part in (*factors[first + 1 :], *factors[:first]):
             found = self._made(partial(scale, found, part), place)
         return found
 

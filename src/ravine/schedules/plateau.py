@@ -16,7 +16,7 @@ from ravine.schedules.schedule import Schedule, called, check_choice, check_numb
 if TYPE_CHECKING:
     from torch.optim import Optimizer
 
-    from ravine.schedules.on import PlateauScheduler
+    from ravine.schedules.on import GuidedScheduler, PlateauScheduler
 
 _OPEN_UNIT = Interval(0.0, 1.0, left_open=True, right_open=True)
 
@@ -175,6 +175,18 @@ class Guided:
     def begins(self) -> float:
         """The step from which the feedback counts."""
         return self.schedule.takes() or 0.0
+
+    def on(self, optimizer: Optimizer, run: Clockwork | int | None = None, *, done: int = 0) -> GuidedScheduler:
+        """A torch `LRScheduler` with `step()` for the time and `see(value)` for the feedback.
+
+        Args:
+            optimizer: Of torch or of Ravine; the rates it has now are the base rates.
+            run: What lengths such as "5%" are fitted to; not needed when all are plain steps.
+            done: Steps that the training has behind it.
+        """
+        from ravine.schedules.on import GuidedScheduler
+
+        return GuidedScheduler(optimizer, self if run is None else self.fitted(run), done=done)
 
     def __str__(self) -> str:
         return str(self.feedback) if self.schedule == Constant() else f"{self.schedule} > {self.feedback}"
