@@ -106,6 +106,7 @@ class TrainChoices(Choices):
     diverged: Annotated[float, Field(gt=1)] | Off = Field(
         "none", description="stop when the training loss is so many times the first epoch's"
     )
+    repair: bool = Field(False, description="when it diverges: go back, try remedies, adopt what helps")
     warm_start: str | None = Field(None, description="run, .safetensors or .pt whose weights to begin with")
     rewarm: bool = Field(True, description="after a warm start: schedule from its beginning; false: go on with it")
     order: Literal["shuffle", "replacement", "fixed"] = "shuffle"
@@ -217,6 +218,9 @@ class TransferChoices(Choices):
     )
     unfreeze: float = Field(0.0, ge=0, description="epochs from one part woken to the next; 0 wakes all at once")
     l2_sp: float = Field(0.0, ge=0, description="pull towards the pretrained weights")
+    statistics: Literal["held", "moving"] = Field(
+        "held", description="of the body's batch norms while it learns: those it came with, or of these data"
+    )
     views: int = Field(3, ge=1, description="augmented versions of a row whose features are kept, for linear")
 
 
