@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ravine.core.version import VERSION
 
 if TYPE_CHECKING:
+    from ravine.check.check import check
     from ravine.fit.fit import Run, fit, load
     from ravine.optim.gradcheck import gradcheck
     from ravine.train.trainer import Trainer
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __version__ = VERSION
 
 _HOMES = {
+    "check": "ravine.check.check",
     "fit": "ravine.fit.fit",
     "Run": "ravine.fit.fit",
     "load": "ravine.fit.fit",
@@ -27,7 +29,7 @@ _HOMES = {
     "watch": "ravine.watch.watcher",
 }
 
-__all__ = ["Run", "Trainer", "__version__", "fit", "gradcheck", "load", "watch"]
+__all__ = ["Run", "Trainer", "__version__", "check", "fit", "gradcheck", "load", "watch"]
 
 
 def __getattr__(name: str) -> Any:

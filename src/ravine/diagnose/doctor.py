@@ -62,7 +62,7 @@ def diagnose(history: History) -> Diagnosis:
             found.append(seen)
         elif seen is not None:
             abstained.append(seen)
-    findings = _ranked(found)
+    findings = ranked(found)
     verdict: Verdict = "findings" if findings else "healthy" if _judged(history) else "cannot-tell"
     return Diagnosis(verdict, tuple(findings), tuple(abstained))
 
@@ -87,8 +87,8 @@ def _measured(history: History) -> set[str]:
     return names
 
 
-def _ranked(found: list[Finding]) -> list[Finding]:
-    """Roots, worst and surest first, each with the names of what it explains."""
+def ranked(found: list[Finding]) -> list[Finding]:
+    """Findings as causes: roots, worst and surest first, each with the names of what it explains."""
     names = {finding.symptom for finding in found}
     roots = [finding for finding in found if not names.intersection(_all_causes(finding.symptom) - {finding.symptom})]
     explained = [finding for finding in found if finding not in roots]

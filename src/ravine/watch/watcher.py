@@ -230,6 +230,11 @@ class Watcher:
         self._bell.sleep()
 
 
+def running() -> Watcher | None:
+    """The watcher of this process, if there is one."""
+    return _running
+
+
 def watch(
     model: nn.Module | None = None,
     optimizer: Optimizer | None = None,

@@ -141,7 +141,7 @@ class _Whole(nn.Module):
 
     def forward(self, args: tuple[Any, ...], kwargs: dict[str, Any], target: tuple[Any, ...]) -> Any:
         output = self.model(*args, **kwargs)
-        number = _own_loss(output) if self.loss is None else self.loss(output, *target)
+        number = own_loss(output) if self.loss is None else self.loss(output, *target)
         self.forward_is_over()
         return number
 
@@ -153,7 +153,7 @@ class _Whole(nn.Module):
         ]
 
 
-def _own_loss(output: Any) -> Any:
+def own_loss(output: Any) -> Any:
     """The loss in what a model returns that computes it itself."""
     if isinstance(output, Mapping) and "loss" in output:
         return output["loss"]

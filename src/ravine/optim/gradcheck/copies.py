@@ -44,8 +44,20 @@ def double_copy(owner: str, original: T) -> T:
     """
     if not isinstance(original, nn.Module):
         return original
+    made = exact_copy(owner, original)
+    _double(made)
+    return made
+
+
+def exact_copy(owner: str, original: T) -> T:
+    """A deep copy of a module, or of a tuple of things that belong together, such as a model and its optimizer.
+
+    Raises:
+        BadValue: It cannot be copied, or has parameters without values yet.
+    """
     memo: dict[int, Any] = {}
-    for module in original.modules():
+    parts = original if isinstance(original, tuple) else (original,)
+    for module in (inner for part in parts if isinstance(part, nn.Module) for inner in part.modules()):
         for name, value in vars(module).items():
             if isinstance(value, Tensor) and not value.is_leaf:  # deepcopy refuses what belongs to a graph
                 memo[id(value)] = value.detach().clone()
@@ -54,12 +66,10 @@ def double_copy(owner: str, original: T) -> T:
             elif name == "_parameters" and any(map(_valueless, value.values())):
                 raise BadValue(f"{owner}: {type(module).__name__} has no shapes yet. Run the model on a batch first.")
     try:
-        made = copy.deepcopy(original, memo)
+        return copy.deepcopy(original, memo)
     except Exception as error:
-        kind = type(original).__name__
+        kind = type(parts[0]).__name__
         raise BadValue(f"{owner}: the {kind} cannot be copied ({type(error).__name__}: {error}).") from error
-    _double(made)
-    return made
 
 
 def plain_tensors(module: nn.Module) -> Iterator[tuple[nn.Module, str, Tensor]]:

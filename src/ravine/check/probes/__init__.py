@@ -1,0 +1,1 @@
+"""One probe a file; `ravine.check.catalogue` lists them."""
