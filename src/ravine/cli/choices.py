@@ -35,6 +35,7 @@ PLACES: Mapping[str, str] = {
     "warm_start": "train.warm_start",
     "augment": "train.augment",
     "ensemble": "ensemble.members",
+    "repair": "train.repair",
     "plan": "machine.plan",
     "accelerator": "machine.accelerator",
     "devices": "machine.devices",

@@ -29,6 +29,8 @@ EXAMPLES = """[bold]Examples[/bold]
 
   ravine fit digits --ensemble seeds:5
 
+  ravine fit digits --lr 50 --repair
+
   ravine fit digits --recipe runs/digits-20260101-120000/recipe.toml --seed 1"""
 
 
@@ -156,6 +158,15 @@ def fit(
             "checkpoints:5 (its epochs).",
         ),
     ] = None,
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="When the training diverges: go back to the last good place, try remedies, go on with what helps.",
+            rich_help_panel=TRAINING,
+            show_default=False,
+        ),
+    ] = False,
     seed: Annotated[
         str | None, _option(TRAINING, "--seed", text="Of split, weights and order. Default: 0.", metavar="NUMBER")
     ] = None,
@@ -226,6 +237,7 @@ def fit(
         "warm_start": warm_start,
         "augment": augment,
         "ensemble": ensemble,
+        "repair": repair or None,
         "seed": seed,
         "plan": plan,
         "accelerator": accelerator,

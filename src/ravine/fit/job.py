@@ -29,17 +29,18 @@ from ravine.fit.baselines import baseline_section, fit_baselines
 from ravine.fit.ensemble import Kept, Setting, assembled, gain_words, restarted, train_members
 from ravine.fit.evaluate.evaluate import evaluate
 from ravine.fit.fingerprint import fingerprint
-from ravine.fit.first_weights import scaled_by_data
+from ravine.fit.first_weights import loss_of_a_guess, scaled_by_data, start_at_average
 from ravine.fit.model import Model, calibrate
 from ravine.fit.model_folder import save_model
 from ravine.fit.network import Network
 from ravine.fit.regularized import chosen_for
+from ravine.fit.repair.course import Beginning, repaired
+from ravine.fit.repair.offer import check_repairable, offered
 from ravine.fit.resolve import resolved, training_choices
 from ravine.fit.train_section import train_section
 from ravine.fit.transform import batch_transform
 from ravine.fit.warmed import warmed
 from ravine.fit.words import baseline_words, data_words, test_words, train_words
-from ravine.initialize import find_head, output_bias
 from ravine.models import Built, advise, build, describe
 from ravine.records.environment import environment
 from ravine.records.finding import Finding, write_findings
@@ -94,6 +95,7 @@ class Job:
     ) -> None:
         self.recipe, self.machine, self.show = recipe, machine, show
         self.given, self.own_model, self.resumes = given, own_model, resumes
+        check_repairable(recipe, machine)
         if given is None and not recipe.data.source:
             raise BadValue("fit: no source of data. Name one: ravine fit digits, or a file or folder.")
         # A folder that held something before is never cleared: what is in it may be the person's own.
@@ -102,6 +104,8 @@ class Job:
         self.results = Results()
         self.findings: list[Finding] = []
         self.model: Model | None = None
+        self.network: nn.Module | None = None  # that a repair ended with
+        self.beginning = Beginning()
         self._trains = False  # whether there is something worth keeping yet
 
     def run(self) -> tuple[Outcome | None, Status]:
@@ -171,7 +175,7 @@ class Job:
         advice = advise(built.name, preparation.shape.form, len(split.train), task.outputs, task.kind.value)
         self.settle(resolved(recipe, advice, built.name, validated=len(split.val) > 0))
         recipe = self.recipe
-        bias = self._start_at_average(body, task, encoded[split.train])
+        bias = start_at_average(body, task, encoded[split.train])
         network = Network(preparation.normalizer(), body, spare_empty=self.own_model is not None)
         parameters = sum(parameter.numel() for parameter in body.parameters())
         sample = tuple(field[torch.from_numpy(split.train[:2])] for field in fields)
@@ -263,17 +267,23 @@ class Job:
         def rows_of(seed: int) -> TensorBatches:
             return part(split.train, recipe.train.order, size, recipe.train.accumulate, seed)
 
-        def fresh(seed: int) -> Network:
-            body = make(seed=seed).module if self.own_model is None else restarted(self.own_model, seed)
-            self._start_at_average(body, task, encoded[split.train])
+        def fresh(seed: int, **choices: Any) -> Network:
+            body = make(seed=seed, **choices).module if self.own_model is None else restarted(self.own_model, seed)
+            start_at_average(body, task, encoded[split.train])
             made = Network(preparation.normalizer(), body, spare_empty=self.own_model is not None)
-            scaled_by_data(made, recipe.model.initialization, fields, split.train)
+            scheme = choices.get("initialization", recipe.model.initialization)
+            scaled_by_data(made, scheme, fields, split.train)
             return made
 
         held = part(split.val, "sequential", 4 * size) if len(split.val) else None
         kept: list[Kept] = []
         if recipe.ensemble.asked is None:
+            ours = self.own_model is None and built.size is not None and recipe.train.warm_start is None
+            anew = (lambda choices: fresh(recipe.seed, **choices)) if ours else None
+            self.beginning = Beginning(guess=loss_of_a_guess(task), anew=anew)
             outcome = self.train(trainer_of(network), rows_of(recipe.seed), held, words)
+            if isinstance(self.network, Network):
+                network, recipe = self.network, self.recipe
         else:
             setting = Setting(
                 job=self,
@@ -329,14 +339,22 @@ class Job:
 
     def train(self, trainer: Trainer, train: Any, validate: Any, regularization: list[str]) -> Outcome:
         """Train and keep the section of it; shared with networks and loaders that come ready-made."""
+        self.log(trainer)
+        if self.recipe.train.repair:
+            outcome, trainer = repaired(self, trainer, train, validate, self.beginning)
+            self.network = trainer.model
+        else:
+            outcome = self.follow(trainer, train, validate)
+        section = train_section(trainer, outcome, regularization, str(self.machine.device))
+        self.trained(section, outcome.history)
+        return outcome
+
+    def log(self, trainer: Trainer) -> None:
+        """Let `trainer` write for other tools, where the recipe asks for it."""
         if "tensorboard" in self.recipe.keep.log and self.machine.speaks:
             from ravine.train.tensorboard import log_to_tensorboard
 
             log_to_tensorboard(trainer, self.folder.path / "tensorboard")
-        outcome = self.follow(trainer, train, validate)
-        section = train_section(trainer, outcome, regularization, str(self.machine.device))
-        self.trained(section, outcome.history)
-        return outcome
 
     def follow(self, trainer: Trainer, train: Any, validate: Any) -> Outcome:
         """Train, and show how it goes."""
@@ -345,7 +363,8 @@ class Job:
             assert trainer.plan is not None
             self.planned(trainer.plan)
 
-        trainer.on("start", plan)
+        if not self._trains:
+            trainer.on("start", plan)
         self.show.attach(trainer)
         return trainer.fit(train, validate)
 
@@ -357,7 +376,7 @@ class Job:
     def trained(self, section: TrainSection, history: History) -> None:
         """Keep how the training went, and what its curves show."""
         self.keep("train", train_words(section), train=section)
-        self._found(examine(history))
+        self._found(offered(examine(history), self.recipe, self.results.repair))
 
     # ---- record -------------------------------------------------------------------------------
 
@@ -448,18 +467,6 @@ class Job:
                 "Put them back as they were, or start anew with ravine fit."
             )
         write_whole(path, now + "\n")
-
-    def _start_at_average(self, body: nn.Module, task: Any, encoded: Any) -> str:
-        """The head's first bias: what is true on average."""
-        head = find_head(body, task.outputs)
-        average = torch.from_numpy(encoded)
-        match task.kind:
-            case Kind.CLASSIFY:
-                return output_bias(head, class_frequencies=torch.bincount(average, minlength=task.outputs).double())
-            case Kind.MULTI_LABEL:
-                return output_bias(head, label_frequencies=average.double().mean(0))
-            case _:
-                return output_bias(head, target_mean=average.double().mean(0))
 
 
 def _is_free(path: Path) -> bool:

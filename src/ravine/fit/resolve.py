@@ -43,7 +43,7 @@ def resolved(recipe: Recipe, advice: Advice, model_name: str, *, validated: bool
 
 def training_choices(recipe: Recipe) -> dict[str, Any]:
     """What the trainer takes of the recipe: all but what was turned into data, loss and transform."""
-    of_fit = {"label_smoothing", "augment", "mixup", "warm_start", "rewarm"}
+    of_fit = {"label_smoothing", "augment", "mixup", "repair", "warm_start", "rewarm"}
     return {
         **recipe.train.model_dump(exclude=of_fit),
         **recipe.machine.model_dump(),

@@ -23,8 +23,8 @@ def train_section(trainer: Trainer, outcome: Outcome, regularization: list[str],
     scaled = f" ({choices.lr:g} for {BASE} rows, scaled: {choices.scale_lr})" if choices.scale_lr != "none" else ""
     words = [*regularization, *trainer.chosen.words]
     words += average_words(choices.average)
-    if choices.clip_norm != "none":
-        words.append(f"gradient norm at most {choices.clip_norm:g}")
+    if trainer.clip_norm != "none":
+        words.append(f"gradient norm at most {trainer.clip_norm:.3g}")
     return TrainSection(
         optimizer=f"{choices.optimizer}, peak rate {trainer.base_lr:g}{scaled}{decay}, batches of {trainer.batch_size}",
         schedule=f"{trainer.schedule.told}, {trainer.epochs:.4g} epochs",

@@ -58,6 +58,11 @@ class RunFolder:
         return self.path / "checkpoints"
 
     @property
+    def repair(self) -> Path:
+        """Of a run that may be repaired: what was tried, and places to go back to."""
+        return self.path / "repair"
+
+    @property
     def model(self) -> Path:
         """The finished model: weights as safetensors, everything else as JSON."""
         return self.path / "model"

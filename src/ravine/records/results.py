@@ -310,6 +310,49 @@ class TransferSection(Section):
     parts: list[PartRate] = []
 
 
+class Attempt(Section):
+    """One remedy, tried as a short fork of a training that had gone wrong."""
+
+    remedy: str  # "lower-rate"
+    change: str  # what it changed, for people: "learning rate × 0.1"
+    outcome: str  # "passed", "broke", "diverged", "rose", "stood" (learned nothing) or "unfinished"
+    at: int | None = None  # step where it broke or diverged
+    until: int
+    loss: float | None = None  # training loss past the place of the fault, and its standard error
+    error: float | None = None
+    val_loss: float | None = None  # at the end of the fork
+    seconds: float = 0.0
+    steps: list[int] = []  # from the place gone back to
+    losses: list[float | None] = []  # at these
+    adjusted: dict[str, Any] = {}  # settings of the training, the earlier ones included
+    model: dict[str, Any] = {}  # choices of the recipe's [model], where it began with a new network
+
+
+class RepairRound(Section):
+    """One fault, and what was tried against it."""
+
+    kind: str  # "broke", "flew", "lost", "thrown", "diverged"
+    evidence: str
+    fault_step: int
+    left_step: int  # the last step at which the loss was on its trend
+    from_step: int  # the place gone back to
+    symptoms: dict[str, float] = {}  # what the doctor and a look at the batch found, with confidence
+    attempts: list[Attempt] = []
+    adopted: int | None = None  # place in `attempts`
+    why: str = ""  # "" while it goes on
+    spent: float = 0.0  # seconds of the run, forks and all, when that was decided
+    total_steps: int = 0  # of the training that goes on
+    carried_out: bool = False  # whether the training has been put back
+    steps: list[int] = []  # of what was lost
+    losses: list[float | None] = []
+
+
+class RepairSection(Section):
+    """How a training was repaired; `why` of a round that adopted nothing says what became of it."""
+
+    rounds: list[RepairRound] = []
+
+
 class Results(Section):
     """All sections of a run; `status` is "running", "done", "interrupted" or "failed"."""
 
@@ -323,6 +366,7 @@ class Results(Section):
     train: TrainSection | None = None
     test: TestSection | None = None
     ensemble: EnsembleSection | None = None
+    repair: RepairSection | None = None
     transfer: TransferSection | None = None
 
     def with_section(self, **sections: Any) -> Results:

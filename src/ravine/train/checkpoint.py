@@ -81,6 +81,12 @@ class Snapshots:
             if _step_of(path) not in keep:
                 path.unlink(missing_ok=True)
 
+    def forget_after(self, step: int) -> None:
+        """Remove snapshots of later steps; the best weights they refer to stay until `forget_best`."""
+        for path in self._found("step"):
+            if _step_of(path) > step:
+                path.unlink(missing_ok=True)
+
     def newest(self) -> tuple[Path, dict[str, Any]] | None:
         """The newest undamaged snapshot with its path; None when no snapshot was ever written.
 

@@ -32,8 +32,9 @@ def decide(trainer: Trainer, state: dict[str, Any] | None, steps: int) -> tuple[
     asked = trainer.machine_choices
     threads = None if asked.threads == "auto" else asked.threads
     workers = 0 if asked.workers == "auto" else asked.workers
-    if state is not None:
-        decision = Decision(**state["decision"])
+    settled = trainer.start.decision or (None if state is None else Decision(**state["decision"]))
+    if settled is not None:
+        decision = settled
         plan = PlanSection(mode=asked.plan, choice=str(decision), reason="as before the interruption")
     elif asked.plan == "safe":
         decision, plan = safe_decision(threads)
@@ -44,6 +45,8 @@ def decide(trainer: Trainer, state: dict[str, Any] | None, steps: int) -> tuple[
             decision, plan = _measured(trainer, steps, threads, workers)
         set_random_state(kept)
         decision, plan = trainer.machine.from_first((decision, plan))
+    if trainer.start.adjusted.precision is not None:
+        decision = replace(decision, precision=trainer.start.adjusted.precision)
     if decision.deterministic:
         make_deterministic()
     return decision, plan

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadValue
 
-Event = Literal["start", "epoch_start", "step", "look", "epoch_end", "improved", "snapshot", "end"]
+Event = Literal["start", "epoch_start", "step", "look", "epoch_end", "improved", "saving", "snapshot", "end"]
 EVENTS: tuple[Event, ...] = get_args(Event)
 
 
@@ -21,7 +21,8 @@ class Events:
     - "look": a few times a second, with losses freshly read;
     - "epoch_end": `trainer.rows[-1]` holds the epoch's numbers;
     - "improved": the watched metric is the best so far;
-    - "snapshot": a snapshot was written;
+    - "saving": a snapshot is about to be written;
+    - "snapshot": it was written;
     - "end": the training is over; `trainer.outcome` says how.
 
     A listener is called with the trainer. What it raises ends the training.

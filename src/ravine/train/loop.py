@@ -23,7 +23,7 @@ LOOK_SECONDS = 0.25
 
 
 def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
-    """Train on `batches` until they end, the schedule ends, or `trainer.look` says stop.
+    """Train on `batches` until they end, the training ends, or `trainer.look` says stop.
 
     Returns:
         Whether it was stopped.
@@ -32,11 +32,11 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
     model, loss_of, optimizer = trainer.run_model, trainer.loss, trainer.optimizer
     tally, schedule, average, transform = trainer.tally, trainer.schedule, trainer.average, trainer.transform
     interrupt, events = trainer.interrupt, trainer.events
-    base_lr, total = trainer.base_lr, trainer.total_steps
+    base_lr, end = trainer.base_lr, trainer.end_step
     groups = optimizer.param_groups
     scales = [group.get("lr_scale", 1.0) for group in groups]
     cycles_momentum = schedule.cycles_momentum
-    clip_norm = trainer.choices.clip_norm
+    clip_norm, norms = trainer.clip_norm, trainer.norms
     parameters = [parameter for group in groups for parameter in group["params"]]
     device = trainer.machine.device
     lower_precision = trainer.decision.precision != "float32"
@@ -78,7 +78,11 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
         if not ends_step:
             continue
         if clip_norm != "none":
-            torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+            norm = torch.nn.utils.clip_grad_norm_(parameters, clip_norm)
+            if norms is not None:
+                norms.append(norm)
+        elif norms is not None:
+            norms.append(torch.nn.utils.get_total_norm([one.grad for one in parameters if one.grad is not None]))
         lr = base_lr * schedule(trainer.step)
         for group, scale in zip(groups, scales, strict=True):
             group["lr"] = lr * scale
@@ -91,7 +95,7 @@ def run_epoch(trainer: Trainer, batches: Iterator[Batch]) -> bool:
         trainer.step += 1
         if every_step:
             events.tell("step", trainer)
-        if trainer.step >= total:
+        if trainer.step >= end:
             return True
         if interrupt.asked is not None or perf_counter() >= next_look:
             if trainer.look():

@@ -12,6 +12,7 @@ from ravine.core.time import Clockwork
 from ravine.optim.averages.average import Factor
 from ravine.schedules import Guided, PlateauState, build, parse
 from ravine.schedules.on import momenta_of, set_momentum
+from ravine.train.adjusted import UNCHANGED, Adjusted
 
 
 class Rate:
@@ -27,6 +28,7 @@ class Rate:
         done: Steps that lie behind the run: it is laid out over these and the run's own, and goes on
             where they end.
         tail: Turns the factor of this run's steps into another that ends as an average asks for.
+        adjusted: What a repair has changed: the rate may rise anew from some step on.
 
     Attributes:
         told: What it does, for people.
@@ -36,7 +38,14 @@ class Rate:
     """
 
     def __init__(
-        self, text: str, run: Clockwork, warmup: str, *, done: int = 0, tail: Callable[[Factor], Factor] | None = None
+        self,
+        text: str,
+        run: Clockwork,
+        warmup: str,
+        *,
+        done: int = 0,
+        tail: Callable[[Factor], Factor] | None = None,
+        adjusted: Adjusted = UNCHANGED,
     ) -> None:
         found = build(text, replace(run, total_steps=run.total_steps + done), warmup=warmup)
         self.told = text if parse(text).rises else f"{text} after a warmup of {warmup}"
@@ -46,6 +55,7 @@ class Rate:
         self._state = PlateauState()
         self.done = done
         self._factor = self._shifted if tail is None else tail(self._shifted)
+        self._adjusted = adjusted
         self._momenta: list[float | None] = []
 
     @property
@@ -55,7 +65,7 @@ class Rate:
 
     def __call__(self, step: int) -> float:
         """The factor at `step`, counted from 0."""
-        return self._factor(step) * self._state.factor
+        return self._factor(step) * self._state.factor * self._adjusted.warmth(step)
 
     def drive(self, optimizer: Optimizer) -> None:
         """Remember the momenta that groups have of their own.

@@ -42,9 +42,11 @@ from ravine.train.plan import measured_decision
 from ravine.train.randomness import random_state, seed_everything, set_random_state
 from ravine.train.rate import Rate
 from ravine.train.recipe import Recipe
-from ravine.train.safekeeping import Safekeeping
+from ravine.train.safekeeping import Kept, Safekeeping, restore
 from ravine.train.scaled_lr import scaled_lr
+from ravine.train.start import Start
 from ravine.train.tally import Tally
+from ravine.train.whole_rows import WholeRows
 
 Loss = Callable[[Any, Any], Tensor]
 Metrics = Callable[[Tensor, Tensor], dict[str, float]]
@@ -76,6 +78,7 @@ class Trainer:
             must know how many classes there are take {"mixup": {"alpha": 0.2, "classes": 10}}.
         seed: Of the order of rows and of every draw during training.
         machine: Processes and devices already set up; None makes them from `choices`.
+        start: Where to begin when not at the beginning, and what is other from there on.
         choices: Anything of the recipe's [train], [machine] and [keep] tables: `optimizer`, `lr`,
             `epochs`, `minutes`, `batch_size`, `accumulate`, `schedule`, `warmup`, `weight_decay`,
             `momentum`, `clip_norm`, `scale_lr`, `average`, `patience`, `min_delta`, `stop`, `target_value`,
@@ -103,6 +106,7 @@ class Trainer:
         resume: bool = False,
         seed: int = 0,
         machine: Machine | None = None,
+        start: Start | None = None,
         **choices: Any,
     ) -> None:
         table = None if isinstance(regularize, Chosen) else regularize
@@ -113,8 +117,8 @@ class Trainer:
         self.loss: Loss = loss or nn.CrossEntropyLoss()
         self.validation_loss: Loss = validation_loss or self.loss
         self.metrics = metrics or guessed_metrics(self.loss)
-        self.transform = both(transform, self.chosen)
-        self.weigh, self._after_epochs = weigh, after_epochs
+        self.transform, self.own_transform = both(transform, self.chosen), transform
+        self.weigh, self.after_epochs = weigh, after_epochs
         self.watch, self.higher_is_better = watch, higher_is_better
         self.seed = seed
         self.events = Events()
@@ -122,7 +126,9 @@ class Trainer:
         self.outcome: Outcome | None = None
         self.plan: PlanSection | None = None
         self.machine = machine
-        self._resume = resume
+        self.start, self._resume, self.asked = start or Start(), resume, choices
+        self.kept_along: dict[str, Kept] = {}  # by name, what else a snapshot holds
+        self.norms: list[Tensor] | None = None  # of the gradient, by step, for whoever makes this a list
         self._writer: MetricsWriter | None = None
         self.folder = RunFolder(Path(run_dir)) if run_dir is not None else None
 
@@ -167,7 +173,9 @@ class Trainer:
         self._safekeeping: Safekeeping | None = None
         if self.folder is not None:
             self._safekeeping = Safekeeping(self.folder, self._keep_choices.checkpoint_seconds)
-        state = self._safekeeping.newest() if self._safekeeping is not None and self._resume else None
+        state = self.start.state
+        if state is None and self._safekeeping is not None and self._resume:
+            state = self._safekeeping.newest()
         seed_everything(self.seed + machine.rank)
         self.given = train
         self.batch_size: int = choices.batch_size if choices.batch_size != "auto" else DEFAULTS["batch_size"]
@@ -185,11 +193,17 @@ class Trainer:
             self.validation = self._as_batches(
                 validate, "validation data", batch_size=size, order="sequential", workers=workers
             )
+        if self.start.adjusted.whole_rows:
+            self.batches = WholeRows(self.batches)
+            self.validation = None if self.validation is None else WholeRows(self.validation)
         self._lay_out_time(state)
         self._prepare_state()
         self._writer = self._opened_writer()
-        if state is not None and self._safekeeping is not None:
-            self._safekeeping.restore(self, state)
+        if state is not None:
+            if self.start.state is None and self._safekeeping is not None:
+                self._safekeeping.restore(self, state)
+            else:
+                restore(self, state, self.start.best, where="the start")
             if self._writer is not None:
                 self._writer.write({"kind": "resume", "step": self.step})
 
@@ -228,15 +242,17 @@ class Trainer:
         if state is not None:
             self.total_steps = state["total_steps"]
         elif choices.minutes is not None:
-            fits = self._steps_that_fit(60.0 * choices.minutes)
+            fits = self._steps_that_fit(60.0 * choices.minutes - self.start.spent)
             self.total_steps = fits if choices.epochs == "auto" else min(self.total_steps, fits)
         samples = self.batches.rows / per_epoch  # of a step, also where somebody's own loader makes the batches
         clockwork = Clockwork(total_steps=self.total_steps, steps_per_epoch=per_epoch, batch_size=samples)
         how = parse_average(choices.average if choices.average != "auto" else DEFAULTS["average"])
         self._how = how.fitted(clockwork) if how is not None else None
-        done = round(self._after_epochs * per_epoch) if state is None else state["schedule"]["done"]
+        done = round(self.after_epochs * per_epoch) if state is None else state["schedule"]["done"]
         tail = self._how.tail if self._how is not None else None
-        self.schedule = Rate(choices.schedule, clockwork, choices.warmup, done=done, tail=tail)
+        self.schedule = Rate(
+            choices.schedule, clockwork, choices.warmup, done=done, tail=tail, adjusted=self.start.adjusted
+        )
         self.keeper, self.stops = judges(self)
 
     def _steps_that_fit(self, seconds: float) -> int:
@@ -258,7 +274,9 @@ class Trainer:
         assert self.machine is not None
         choices = self.choices
         lr = choices.lr if choices.lr != "auto" else DEFAULTS["lr"]
-        self.base_lr: float = scaled_lr(lr, self.batches.batch_size, rule=choices.scale_lr)
+        adjusted = self.start.adjusted
+        self.base_lr: float = adjusted.rate * scaled_lr(lr, self.batches.batch_size, rule=choices.scale_lr)
+        self.clip_norm = choices.clip_norm if adjusted.clip_norm is None else adjusted.clip_norm
         decay = choices.weight_decay if choices.weight_decay != "auto" else DEFAULTS["weight_decay"]
         # The layout first: gradients are exchanged in buckets laid out as the parameters are when wrapped.
         self.decision.lay_out(self.model)
@@ -277,7 +295,7 @@ class Trainer:
         self.average = Averaged(self.model, self._how) if self._how is not None else None
         self.noise_scale: NoiseScale | None = noise_scale_for(self)
         self.step = 0
-        self.seconds = 0.0  # in earlier parts of this run
+        self.seconds = self.start.spent  # in earlier parts of this run
         self.samples, self.busy_seconds = 0, 0.0
         self.tally = Tally()
         self.best_state: dict[str, Tensor] | None = None
@@ -298,6 +316,11 @@ class Trainer:
         return self.total_steps / len(self.batches)
 
     @property
+    def end_step(self) -> int:
+        """Steps after which it ends or halts."""
+        return self.total_steps if self.start.until is None else min(self.start.until, self.total_steps)
+
+    @property
     def lr(self) -> float:
         """The learning rate of the coming step."""
         return self.base_lr * self.schedule(min(self.step, self.total_steps - 1))
@@ -314,7 +337,7 @@ class Trainer:
         self.stopped_by = ""
         self.broke_at: int | None = None
         self.events.tell("start", self)
-        while self.step < self.total_steps and not self.stopped_by:
+        while self.step < self.end_step and not self.stopped_by:
             self._one_epoch()
         self._finish()
 
@@ -456,6 +479,7 @@ class Trainer:
     def _snapshot(self) -> None:
         if self._safekeeping is None:
             return
+        self.events.tell("saving", self)
         self._safekeeping.write(self)
         if self._writer is not None:
             self._writer.sync()
