@@ -10,6 +10,7 @@ from ravine.diagnose.doctor import Diagnosis, Verdict, ranked
 from ravine.diagnose.symptom import Abstained
 from ravine.records.finding import Finding
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """A probe, what it saw, and how long it looked."""
@@ -55,7 +56,7 @@ class Checkup:
 
     @property
     def verdict(self) -> Verdict:
-        """ "cannot-tell" where no probe came to an answer."""
+        """Healthy where any probe passed and none found anything; "cannot-tell" where no probe came to an answer."""
         states = {one.seen.state for one in self.asked}
         return "findings" if State.FINDING in states else "healthy" if State.PASSED in states else "cannot-tell"
 

@@ -88,7 +88,7 @@ class Rows:
         """Pieces of `size` examples, the last one shorter; all at once where they cannot be told apart."""
         if not self.apart or self.count <= size:
             return [self]
-        return [self.take(piece) for piece in torch.arange(self.count).split(size)]
+        return [self.take(piece) for piece in torch.split(torch.arange(self.count), size)]
 
 
 @dataclass(frozen=True, slots=True)

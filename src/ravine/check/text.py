@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from ravine.check.checkup import Asked, Checkup
 from ravine.check.probe import State
+from ravine.diagnose.doctor import Diagnosis
 from ravine.records.history import History
 from ravine.report.diagnosis_text import diagnosis_text
 from ravine.report.numbers import duration, plural
@@ -24,9 +25,15 @@ def checkup_text(checkup: Checkup, width: int = WIDTH) -> str:
     """
     # What could not be told is said in the line of its probe, and not by symptom as well.
     diagnosis = replace(checkup.diagnosis, abstained=())
-    lines = [diagnosis_text(History([], source=checkup.name), diagnosis, width=width), "", _about(checkup)]
+    lines = [_verdict(checkup, diagnosis, width), "", _about(checkup)]
     lines += [line for one in checkup.asked for line in _probe(one, width)]
     return "\n".join(lines)
+
+
+def _verdict(checkup: Checkup, diagnosis: Diagnosis, width: int) -> str:
+    if diagnosis.verdict == "cannot-tell":
+        return f"{checkup.name}: cannot tell: no probe came to an answer."
+    return diagnosis_text(History([], source=checkup.name), diagnosis, width=width)
 
 
 def _about(checkup: Checkup) -> str:

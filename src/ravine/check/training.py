@@ -23,6 +23,9 @@ HELD = 0.25
 """Share of the rows that a short training does not see."""
 
 MOST_STEPS = 600
+HOPELESS = 3
+"""Times as many, where nothing was learned for held-out rows: long enough to know the others by heart."""
+
 BY_HEART = 0.3
 """Of the loss of a guess: the training rows are known."""
 
@@ -77,7 +80,8 @@ def trained(copy: Copy, rows: Rows, *, base: float, seconds: float, seed: int) -
     losses: list[float] = []
     best, looks = math.inf, 0
     for rows_now in batches(train, batch, seed):
-        if len(losses) >= MOST_STEPS or time.monotonic() > ends:
+        most = MOST_STEPS if best < base or len(losses) < MOST_STEPS else HOPELESS * MOST_STEPS
+        if len(losses) >= most or time.monotonic() > ends:
             break
         by_heart = sum(losses[-_EVERY:]) < BY_HEART * base * min(_EVERY, max(1, len(losses)))
         if looks >= _PATIENCE and (best < base or by_heart):
@@ -129,6 +133,6 @@ def batches(rows: Rows, size: int, seed: int) -> Iterator[Rows]:
             yield rows
             continue
         order = torch.randperm(rows.count, generator=chance)
-        for piece in order.split(size):
+        for piece in torch.split(order, size):
             if len(piece) == size:
                 yield rows.take(piece)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ravine.cli import (
+    check,
     diagnose,
     explain,
     export,
@@ -47,6 +48,7 @@ for _verb, _panel, _epilog in (
     (runs.runs, "Look", None),
     (report.report, "Look", None),
     (diagnose.diagnose, "Look", diagnose.EXAMPLES),
+    (check.check, "Look", check.EXAMPLES),
     (probe.probe, "Look", probe.EXAMPLES),
     (gradcheck.gradcheck, "Look", gradcheck.EXAMPLES),
     (show_augment.show_augment, "Look", show_augment.EXAMPLES),

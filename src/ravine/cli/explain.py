@@ -38,7 +38,7 @@ def explain(
         str | None,
         typer.Argument(
             metavar="[NAME]",
-            help="Of an optimizer, a technique, a schedule, a symptom, a calculation; without it, all are listed.",
+            help="Of an optimizer, a technique, a schedule, a symptom, a probe, a calculation; else all are listed.",
             autocompletion=complete_name,
             show_default=False,
         ),

@@ -16,6 +16,7 @@ from ravine.core.catalogue import did_you_mean
 from ravine.core.errors import BadValue
 
 if TYPE_CHECKING:
+    from ravine.check.probe import Probe
     from ravine.diagnose.symptom import Symptom
     from ravine.optim.methods import Method
     from ravine.regularize.technique import Technique
@@ -219,6 +220,18 @@ def _symptoms() -> Mapping[str, Any]:
     return SYMPTOMS
 
 
+def _probes() -> Mapping[str, Any]:
+    from ravine.check.catalogue import PROBES
+
+    return PROBES
+
+
+def _probe_page(probe: Probe) -> Page:
+    from ravine.cli.probe_page import probe_page
+
+    return probe_page(probe)
+
+
 def _symptom_page(symptom: Symptom) -> Page:
     from ravine.cli.symptom_page import symptom_page
 
@@ -232,6 +245,7 @@ TOPICS: tuple[Topic, ...] = (
     Topic("regularization", "Regularization", _techniques, _technique_page),
     Topic("schedule", "Schedules of the learning rate", _schedules, _schedule_page),
     Topic("symptom", "Symptoms: this run …", _symptoms, _symptom_page),
+    Topic("probe", "Probes of `ravine check`", _probes, _probe_page),
     Topic("calculation", "Calculations", _calculations, lambda page: page()),
 )
 """Every kind of thing that can be explained, in the order in which they are asked for a name."""

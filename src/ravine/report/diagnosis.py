@@ -52,44 +52,63 @@ def page(histories: Sequence[History], diagnoses: Sequence[Diagnosis]) -> str:
         for number, (name, history, diagnosis) in enumerate(zip(names, histories, diagnoses, strict=True), start=1):
             panels.append(_run_panel(number, name, history, diagnosis))
     title = names[0] if len(names) == 1 else plural(len(names), "run")
+    return framed(f"Diagnosis of {title}", _headline(title, diagnoses), panels, "from the log alone")
+
+
+def framed(title: str, header: Html, panels: Sequence[Panel], made: str) -> str:
+    """Panels under a header, beside their list of contents, as a whole page.
+
+    Args:
+        title: Of the window.
+        header: Of the page.
+        panels: In order.
+        made: What the page was made from, for its last line.
+    """
     links = (h("li", h("a", panel.short, href=f"#{panel.id}")) for panel in panels)
     content = h(
         "div",
         h("nav", h("ul", *links), aria_label="Contents", cls="contents"),
         h(
             "main",
-            _headline(title, diagnoses),
+            header,
             h("noscript", h("p", "Plots need JavaScript.", cls="partial")),
             *(panel.to_html() for panel in panels),
-            h("footer", h("p", text(f"Made by Ravine {VERSION} from the log alone."))),
+            h("footer", h("p", text(f"Made by Ravine {VERSION} {made}."))),
             id="content",
         ),
         cls="frame-of-page",
     )
     style, script = (asset("ravine.report", name) for name in ("page.css", "page.js"))
-    return document(f"Diagnosis of {title}", content, style=style, script=script)
+    return document(title, content, style=style, script=script)
 
 
 def _headline(title: str, diagnoses: Sequence[Diagnosis]) -> Html:
-    chips = join(*(_chip(diagnosis) for diagnosis in diagnoses)) if len(diagnoses) == 1 else None
-    said = _verdict(diagnoses[0]) if len(diagnoses) == 1 else _verdicts(diagnoses)
+    chips = join(*(chip(diagnosis) for diagnosis in diagnoses)) if len(diagnoses) == 1 else None
+    said = verdict_html(diagnoses[0]) if len(diagnoses) == 1 else _verdicts(diagnoses)
+    return hero("diagnosis of a training", title, said, chips)
+
+
+def hero(kind: str, title: str, said: Html, chips: Html | None) -> Html:
+    """The header of a page: what kind it is, about what, and the verdict."""
     return h(
         "header",
-        h("p", h("span", "Ravine · diagnosis of a training", cls="eyebrow"), chips, cls="topline"),
+        h("p", h("span", f"Ravine · {kind}", cls="eyebrow"), chips, cls="topline"),
         h("h1", data(title)),
         h("p", said, cls="lede"),
         cls="hero",
     )
 
 
-def _chip(diagnosis: Diagnosis) -> Html:
+def chip(diagnosis: Diagnosis) -> Html:
+    """The verdict in two words."""
     if diagnosis.findings:
         worst = min(diagnosis.findings, key=lambda one: list(Severity)[::-1].index(one.severity)).severity
         return h("a", plural(len(diagnosis.findings), "finding"), href="#findings", cls=f"chip severity-{worst.value}")
     return h("span", {"healthy": "healthy"}.get(diagnosis.verdict, "cannot tell"), cls="chip status-done")
 
 
-def _verdict(diagnosis: Diagnosis) -> Html:
+def verdict_html(diagnosis: Diagnosis) -> Html:
+    """The verdict, and the one thing to change."""
     if diagnosis.verdict == "healthy":
         return text("Healthy: nothing was found.")
     if diagnosis.verdict == "cannot-tell":
@@ -123,7 +142,7 @@ def _comparison(one: Compared) -> Html:
 def _panels(history: History, diagnosis: Diagnosis) -> list[Panel]:
     """The panels of the only run on a page."""
     panels = [
-        Panel("findings", "Findings", "Findings", _findings(history, diagnosis)),
+        Panel("findings", "Findings", "Findings", findings_html(history, diagnosis)),
         Panel("curves", "Curves", "Curves", _curves(curve_figures(history, diagnosis))),
         Panel("layers", "Layers", "Layers", _plots(layer_figures(history))),
         Panel("untold", "What could not be told", "Not told", _untold(diagnosis.abstained)),
@@ -137,7 +156,7 @@ def _run_panel(number: int, name: str, history: History, diagnosis: Diagnosis) -
     prefix = f"run{number}-"
     layers, untold, read = _plots(layer_figures(history, prefix)), _untold(diagnosis.abstained), _read(history)
     body = join(
-        _findings(history, diagnosis),
+        findings_html(history, diagnosis),
         _curves(curve_figures(history, diagnosis, prefix)),
         fold("Layers", layers) if layers else None,
         fold("What could not be told", untold) if untold else None,
@@ -146,9 +165,10 @@ def _run_panel(number: int, name: str, history: History, diagnosis: Diagnosis) -
     return Panel(f"run{number}", name, name[:24], body)
 
 
-def _findings(history: History, diagnosis: Diagnosis) -> Html:
+def findings_html(history: History, diagnosis: Diagnosis) -> Html:
+    """A card for each finding; the verdict where there is none."""
     if not diagnosis.findings:
-        return h("p", _verdict(diagnosis), cls="story")
+        return h("p", verdict_html(diagnosis), cls="story")
     return join(*(_card(n, finding, history) for n, finding in enumerate(diagnosis.findings, start=1)))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-import torch.nn.functional as F
+import torch.nn.functional as F  # noqa: N812 (torch's own habit)
 from sklearn.datasets import load_diabetes, load_digits
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
@@ -283,7 +283,7 @@ def wrong_backward():
 
 
 def softmax_twice():
-    return _classes(mlp(nn.ReLU()).append(nn.Softmax(1)))
+    return _classes(mlp(nn.ReLU()).append(nn.Softmax(1)), F.cross_entropy)
 
 
 def broadcast():
@@ -301,7 +301,9 @@ def no_scale():
 
 
 def cut_graph():
-    return _classes(nn.Sequential(mlp(nn.ReLU(), outputs=32), nn.ReLU(), Lambda(lambda x: x.detach()), nn.Linear(32, 10)))
+    return _classes(
+        nn.Sequential(mlp(nn.ReLU(), outputs=32), nn.ReLU(), Lambda(lambda x: x.detach()), nn.Linear(32, 10))
+    )
 
 
 def dead():

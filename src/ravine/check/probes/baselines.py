@@ -69,11 +69,11 @@ def baselines(subject: Subject) -> Seen:
         "underfits",
         f"A short training comes to rest at a held-out loss of {short.best:.4g} ± {noise:.2g}, behind {best.name} with "
         f"{best.loss:.4g} on the same rows{' and behind the best constant answer' if worst else ''}.",
-        advice="Before the network is made larger: scale the inputs, look at the loss and at the last layer; begin from "
-        f"a network that is as good as {best.name}.",
+        advice="Before the network is made larger: scale the inputs, look at the loss and at the last layer; begin "
+        f"from a network that is as good as {best.name}.",
         confidence=0.8,
         network=short.best,
-        **{rival.name.replace(" ", "_"): rival.loss for rival in rivals},
+        rivals={rival.name: rival.loss for rival in rivals},
     )
 
 

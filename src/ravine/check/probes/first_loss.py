@@ -50,8 +50,8 @@ def first_loss(subject: Subject) -> Seen:
     if guess.scale > 1:
         return found(
             "sums-instead-of-means",
-            f"The loss is a sum over {guess.scale:.0f} terms: {first.loss:.4g} at first, {guess.first:.4g} for a guess. "
-            "Its gradient grows with the batch.",
+            f"The loss is a sum over {guess.scale:.0f} terms: {first.loss:.4g} at first, {guess.first:.4g} for a guess."
+            " Its gradient grows with the batch.",
             first=first.loss,
             guess=guess.first,
             terms=guess.scale,
@@ -87,12 +87,12 @@ def _too_high(subject: Subject, guess: Guess, highest: float) -> Seen:
 def _missing(subject: Subject) -> Seen | None:
     for what, tensors in (("inputs", subject.rows.inputs), ("targets", subject.rows.targets)):
         for tensor in tensors:
-            bad = _unfinite(tensor).nonzero().flatten() if tensor.is_floating_point() and tensor.dim() else []
-            if len(bad):
+            bad = int(_unfinite(tensor).sum()) if tensor.is_floating_point() and tensor.dim() else 0
+            if bad:
                 return found(
                     "has-nan-in-data",
-                    f"{len(bad)} of {len(tensor)} examples looked at have {what} that are no finite numbers.",
-                    count=len(bad),
+                    f"{bad} of {len(tensor)} examples looked at have {what} that are no finite numbers.",
+                    count=bad,
                 )
     return None
 

@@ -49,27 +49,17 @@ def learning_rate_test(subject: Subject) -> Seen:
         return passed(f"begin with about {test.suggested:.2g} for {name}: {test.reason}", trace)
     rate = max(subject.rates)
     said = f"the rate is {rate:.3g}; the test suggests {test.suggested:.2g}"
-    if rate > test.lowest:
-        first, last = _held(subject, rate)
-        if not last <= first:
+    high = rate > test.lowest
+    if high or rate < test.suggested / LOW:
+        (first, theirs), (_, ours) = _held(subject, rate), _held(subject, test.suggested)
+        # A loss that is no number is not below anything either.
+        if ours < first and not first - theirs >= LITTLE * (first - ours):
             return found(
-                "diverges",
-                f"At the optimizer's rate, {rate:.3g}, the loss goes from {first:.4g} to {last:.4g} in {TRIED} steps; in the "
-                f"learning-rate test it was lowest at {test.lowest:.2g}.",
+                "diverges" if high else "crawls",
+                f"At the optimizer's rate, {rate:.3g}, the loss goes from {first:.4g} to {theirs:.4g} in {TRIED} "
+                f"steps; at {test.suggested:.2g} to {ours:.4g}.",
                 trace,
-                advice=f"Lower the learning rate: `lr={test.suggested:.1g}`.",
-                rate=rate,
-                suggested=test.suggested,
-            )
-    if rate < test.suggested / LOW:
-        (first, slow), (_, fast) = _held(subject, rate), _held(subject, test.suggested)
-        if first - fast > 0 and first - slow < LITTLE * (first - fast):
-            return found(
-                "crawls",
-                f"At the optimizer's rate, {rate:.3g}, the loss goes from {first:.4g} to {slow:.4g} in {TRIED} steps; at "
-                f"{test.suggested:.2g} to {fast:.4g}.",
-                trace,
-                advice=f"Raise the learning rate: `lr={test.suggested:.1g}`.",
+                advice=f"{'Lower' if high else 'Raise'} the learning rate: `lr={test.suggested:.1g}`.",
                 rate=rate,
                 suggested=test.suggested,
             )

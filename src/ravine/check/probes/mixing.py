@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -32,11 +34,15 @@ def mixing(subject: Subject) -> Seen:
         return not_asked("there is only one example")
     if _pairs(subject, rows):
         return not_asked("the outputs are one for each pair of examples")
-    share = {mode: _share(subject, rows, training=mode == "training") for mode in ("evaluation", "training")}
+    share: dict[str, Any] = {
+        mode: _share(subject, rows, training=mode == "training") for mode in ("evaluation", "training")
+    }
     if share["evaluation"] == 0:
         if share["training"] == 0:
             return passed("in training and in evaluation each answer depends on its own example alone")
-        return passed("in evaluation each answer depends on its own example alone; in training on the batch (batch norm)")
+        return passed(
+            "in evaluation each answer depends on its own example alone; in training on the batch (batch norm)"
+        )
     layer = _layer(subject, rows)
     where = f" The first layer in which that shows is {layer}." if layer else ""
     return found(

@@ -87,8 +87,8 @@ def overfit_one_batch(subject: Subject) -> Seen:
         return unsure(f"time was over: {examples} went {went}, {left:.0%} is left", "give it more time", trace)
     return found(
         "stalls",
-        f"{examples.capitalize()} cannot be learned by heart: {went}, {left:.0%} of a guess is left, and of two examples "
-        f"{_left(again, floor, top):.0%}.",
+        f"{examples.capitalize()} cannot be learned by heart: {went}, {left:.0%} of a guess is left, and of two "
+        f"examples {_left(again, floor, top):.0%}.",
         trace,
         advice="Look in the program, not at the rate: is the graph cut (`.detach()`, `.data`), does the last layer's "
         "activation keep the outputs from the targets, does the loss get what it wants?",
@@ -124,7 +124,7 @@ def quiet(model: nn.Module) -> None:
         if isinstance(part, nn.modules.dropout._DropoutNd):
             part.p = 0.0
         elif isinstance(getattr(part, "dropout", None), float):  # attention, recurrent layers
-            part.dropout = 0.0
+            vars(part)["dropout"] = 0.0
 
 
 def _left(one: _Try, floor: float, top: float) -> float:
@@ -184,7 +184,7 @@ def _lowest(copy: Copy, outputs: Tensor, rows: Rows, guess: Guess) -> float:
 
     try:
         with torch.enable_grad():
-            optimizer.step(closure)
+            optimizer.step(closure)  # type: ignore[no-untyped-call]
             lowest = float(copy.judged(free, rows).detach())
     except RuntimeError:  # a loss that is no function of its outputs alone
         return 0.0

@@ -60,8 +60,8 @@ def shuffled_inputs(subject: Subject) -> Seen:
     if same:
         return found(
             "has-dead-units" if "LU) is the first" in same and same.endswith("only zeros") else "stalls",
-            f"After {short.steps} steps the {subject.name} gives every one of {short.held.count} examples the same answer: "
-            f"{same}.",
+            f"After {short.steps} steps the {subject.name} gives every one of {short.held.count} examples the same "
+            f"answer: {same}.",
             trace,
             advice="Find what makes the examples equal there: a scale of 0, dead units, `.detach()`, a constant in the "
             "place of the input.",
@@ -73,7 +73,8 @@ def shuffled_inputs(subject: Subject) -> Seen:
         return passed(f"{said}, after {short.steps} steps", trace)
     if not short.end < (1 - LEARNED) * guess:
         return unsure(
-            f"nothing was learned in {short.steps} steps: the training loss is {short.end:.4g}, a guess has {guess:.4g}",
+            f"nothing was learned in {short.steps} steps: the training loss is {short.end:.4g}, a guess "
+            f"has {guess:.4g}",
             "give it more time: --seconds 300; see overfit-one-batch",
             trace,
         )
@@ -81,8 +82,8 @@ def shuffled_inputs(subject: Subject) -> Seen:
     if short.end < KNOWN * guess and short.held.count >= FEWEST and never:
         return found(
             "has-misaligned-labels",
-            f"Training rows are known by heart (loss {short.end:.4g}, a guess has {guess:.4g}); on held-out rows the loss "
-            f"never fell below {short.best:.4g}, and their own inputs are of no more use than those of others (a "
+            f"Training rows are known by heart (loss {short.end:.4g}, a guess has {guess:.4g}); on held-out rows the "
+            f"loss never fell below {short.best:.4g}, and their own inputs are of no more use than those of others (a "
             f"difference of {gain.mean:.2g} ± {_ERRORS * gain.error:.2g}).",
             trace,
             advice="Look at twenty rows with their labels; if they belong together, these inputs say nothing of them.",

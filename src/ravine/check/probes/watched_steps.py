@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
+
+import torch.nn.functional as F  # noqa: N812 (torch's own habit)
+from torch import Tensor
 
 from ravine.check.needs import FINITE, TRAINABLE
 from ravine.check.probe import Probe, Seen, State, passed, unsure
-from ravine.check.subject import Subject
+from ravine.check.subject import Loss, Subject
 from ravine.check.training import BATCH, RATE, adam, batches, step
 from ravine.core.sources import Source
 from ravine.diagnose.doctor import diagnose
@@ -45,8 +51,8 @@ def watched_steps(subject: Subject) -> Seen:
 
     What it does: what `ravine watch` does to a whole program, on a loop of our own; told is what the model, the loss
         and the data decide: softmax before cross entropy, shapes that broadcast, an activation that keeps the outputs
-        from the targets, dead units, saturation, lost gradients, a cut graph, inputs without scale, the target among the
-        inputs.
+        from the targets, dead units, saturation, lost gradients, a cut graph, inputs without scale, the target among
+        the inputs.
     Why it matters: these are faults of a program that a curve shows late, or never.
     Not to be mistaken for: a watch over the training itself: the order of backward, clip and step, modes and schedules
         are the user's, and are seen by `ravine watch train.py` alone.
@@ -54,6 +60,7 @@ def watched_steps(subject: Subject) -> Seen:
     if running() is not None:
         return unsure("this program is watched already", "read what the watcher says")
     copy = subject.copy()
+    copy = replace(copy, loss=_looked_up(copy.loss))
     size = min(subject.batch_size or BATCH, subject.rows.count)
     optimizer = adam(copy.model, RATE) if copy.optimizer is None else copy.optimizer
     watcher = Watcher(quiet=True, overhead=0.5)
@@ -75,6 +82,21 @@ def watched_steps(subject: Subject) -> Seen:
     if taken < FEWEST:
         return unsure(f"time was over after {taken} steps", "ravine watch train.py")
     return passed(f"{taken} steps, and nothing that model, loss or data are to blame for")
+
+
+def _looked_up(loss: Loss) -> Loss:
+    """A function of torch by its name, at each call: the watcher puts its own in that place, which is called then."""
+    bare, given = (loss.func, (loss.args, loss.keywords)) if isinstance(loss, partial) else (loss, ((), {}))
+    name = getattr(bare, "__name__", "")
+    if bare is None or getattr(F, name, None) is not bare:
+        return loss
+    args, kwargs = given
+
+    def called(*more: Any) -> Tensor:
+        value: Tensor = getattr(F, name)(*args, *more, **kwargs)
+        return value
+
+    return called
 
 
 def _placed(history: History) -> History:
