@@ -50,7 +50,13 @@ class Census:
         return len(self._optimizers) > 1
 
     def meet(self, module: nn.Module) -> None:
-        """A module was seen in use."""
+        """A module was seen in use; one of Keras keeps its layers where torch does not look."""
+        for layer in getattr(module, "_flatten_layers", tuple)():
+            if isinstance(layer, nn.Module) and layer is not module:
+                self._meet(layer)
+        self._meet(module)
+
+    def _meet(self, module: nn.Module) -> None:
         known = self._met.get(id(module))
         if known is None or known() is not module:
             self._met[id(module)] = ref(module)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import sysconfig
 from pathlib import Path
@@ -18,6 +19,7 @@ _LIBRARIES = tuple(
         "<frozen ",
     }
 )
+_INSTALLED = re.compile(r"[\\/](site|dist)-packages[\\/]")
 _shown: dict[str, str] = {}  # how each file is written; "" for one that is not the user's
 
 
@@ -41,7 +43,7 @@ def place_of_call(depth: int = 2) -> str:
 
 def _written(file: str) -> str:
     """`file` as a person would write it from here."""
-    if file.startswith(_LIBRARIES):
+    if file.startswith(_LIBRARIES) or _INSTALLED.search(file):
         return ""
     near = os.path.relpath(file) if os.path.isabs(file) else file
     return os.path.basename(file) if near.startswith("..") else near

@@ -23,10 +23,10 @@ class Looking(Protocol):
     """What looks for changes of parameters between backward passes.
 
     Attributes:
-        rate: Tells the learning rate, where an optimizer that is not torch's is known to have one.
+        rates: Tell the learning rate, where an optimizer that is not torch's is known.
     """
 
-    rate: Callable[[], Any] | None
+    rates: list[Callable[[], Any]]
 
     def compare(self) -> None:
         """Something comes that a step would have come before."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 from weakref import ReferenceType, ref
 
@@ -26,16 +26,16 @@ class ByHand(Optimizer):
     changed is known of another library's optimizer alone; else its group has "params" and nothing more.
     """
 
-    def __init__(self, parameters: Iterable[Tensor], rate: Callable[[], Any] | None = None) -> None:
+    def __init__(self, parameters: Iterable[Tensor], rates: Sequence[Callable[[], Any]] = ()) -> None:
         self._parameters = [ref(parameter) for parameter in parameters]
-        self._rate = rate
+        self._rates = rates
         self.defaults = {}
 
     @property
     def param_groups(self) -> list[dict[str, Any]]:  # type: ignore[override]
         """One group, of the parameters that are alive."""
         alive = [parameter for parameter in (one() for one in self._parameters) if parameter is not None]
-        rate = None if self._rate is None else self._rate()
+        rate = next((rate() for rate in self._rates), None)
         return [{"params": alive} if rate is None else {"params": alive, "lr": rate}]
 
     def __repr__(self) -> str:
@@ -58,7 +58,7 @@ class Looking:
         self._optimizer: ByHand | None = None
         self._sure = False  # a change was seen that no optimizer made
         self._begun = False
-        self.rate: Callable[[], Any] | None = None  # of another library's optimizer
+        self.rates: list[Callable[[], Any]] = []
         self._unseen = 0  # changes that left no trace but the values
 
     def remember(self, root: Tensor) -> None:
@@ -92,14 +92,11 @@ class Looking:
     def _choose(self, root: Tensor) -> None:
         leaves = _leaves(root)
         self._watched = [ref(leaf) for leaf in leaves[:_LOOKED_AT]]
-        self._optimizer = ByHand(leaves, self._rate_now) if leaves else None
+        self._optimizer = ByHand(leaves, self.rates) if leaves else None
 
     def _state(self) -> list[tuple[Any, ...]]:
         """Of each parameter its count of changes; and, `p.data` being changed uncounted, its first and last number."""
         return [_state(one(), values=self._unseen < _TRUSTED) for one in self._watched]
-
-    def _rate_now(self) -> Any:
-        return None if self.rate is None else self.rate()
 
     def _on_accelerator(self) -> bool:
         return any(p is not None and p.device.type != "cpu" for p in (one() for one in self._watched))

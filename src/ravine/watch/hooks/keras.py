@@ -73,9 +73,9 @@ def _heard(original: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
 
 def _applied(original: Callable[..., Any], steps: Steps) -> Callable[..., Any]:
     def apply(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if steps.by_hand is not None and steps.by_hand.rate is None and steps.bell.hears():
+        if steps.by_hand is not None and not steps.by_hand.rates and steps.bell.hears():
             of = ref(self)
-            steps.by_hand.rate = lambda: _rate(of())
+            steps.by_hand.rates.append(lambda: _rate(of()))
         return original(self, *args, **kwargs)
 
     return apply
