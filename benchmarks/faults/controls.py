@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as nnf
 from benchmarks.faults.injections import EVERY
 from benchmarks.faults.plants import few_rows
-from benchmarks.faults.tasks import Job, cross_entropy, run
+from benchmarks.faults.tasks import OPTIMIZERS, Job, cross_entropy, run
 from torch import Tensor, nn
 
 Rows = list[dict[str, Any]]
@@ -27,12 +27,14 @@ class Control:
         shape: Changes a healthy job into another healthy one.
         tasks: Where it makes sense.
         rewrite: What a log does to the record.
+        optimizers: With which it is healthy.
     """
 
     name: str
     shape: Callable[[Job], None]
     tasks: tuple[str, ...]
     rewrite: Callable[[Rows], Rows] | None = None
+    optimizers: tuple[str, ...] = OPTIMIZERS
 
 
 def _schedule(factor: Callable[[float], float], times: float = 1.0) -> Callable[[Job], None]:
@@ -263,7 +265,12 @@ CONTROLS = {
         Control("edge of stability", _edge, ("digits-mlp", "diabetes-mlp")),
         Control("ReLU sparsity", _sparse, ("digits-mlp",)),
         Control("standardized inputs", _standardized, ("digits-mlp", "digits-gru", "digits-conv")),
-        Control("SGD at 0.1", lambda job: setattr(job, "lr", 0.1), ("digits-mlp", "digits-gru")),
+        Control(
+            "SGD at 0.1",
+            lambda job: setattr(job, "lr", 0.1),
+            ("digits-mlp", "digits-gru"),
+            optimizers=("sgd",),  # a rate of 0.1 is none for Adam
+        ),
         Control("some steps clipped", _clipped, ("digits-mlp", "digits-conv", "text-transformer")),
         Control("accumulation", _accumulated, ("digits-mlp", "digits-conv", "text-transformer")),
         Control("frozen on purpose", _frozen, ("digits-mlp", "digits-conv", "text-transformer")),

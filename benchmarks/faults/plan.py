@@ -98,7 +98,7 @@ def _runs(seeds: range, most: int, only: tuple[str, ...] | None, optimizers: tup
         there = [task for task in tasks if task in control.tasks]
         for task in there if control.name == "clean" or only is None else there[:1]:
             for optimizer in optimizers or OPTIMIZERS:
-                for seed in seeds:
+                for seed in seeds if optimizer in control.optimizers else ():
                     yield Run(task, optimizer, seed, control.name)
     for place, injection in enumerate(INJECTIONS.values()):
         there = [task for task in tasks if task in injection.tasks]
