@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from made.curves import HEALTHY
 from ravine.diagnose.doctor import diagnose
+from ravine.records.facts import NEEDS
 from ravine.records.history import History
 
 NAMES = [
@@ -49,6 +50,25 @@ def said(history):
 @given(st.lists(st.one_of(rows, rows, rows, about, labels, layers), max_size=60))
 def test_any_rows_are_answered(log):
     assert said(History(log))
+
+
+@st.composite
+def damaged_facts(draw):
+    """A fact with its details, some of them lost or something else."""
+    fact = draw(st.sampled_from([*NEEDS, "not-finite", "loss-goes-up", "targets-are-inputs"]))
+    names = {*NEEDS.get(fact, ()), "place", "layer", "least", "most", "life", "tensor", "operation", "why"}
+    words = st.lists(st.one_of(st.integers(0, 9), st.just("one"), st.none()), max_size=3)
+    details = draw(st.fixed_dictionaries({}, optional=dict.fromkeys(sorted(names), st.one_of(numbers, words))))
+    where = draw(st.sampled_from([{}, {"where": "parameter"}, {"where": "operation"}, {"where": 3}]))
+    return {"kind": "fact", "step": draw(st.integers(0, 99)), "fact": fact, **where, **details}
+
+
+@settings(max_examples=200)
+@given(st.lists(damaged_facts(), min_size=1, max_size=8))
+def test_damaged_facts_are_left_out_and_counted(facts):
+    history = History(facts)
+    assert said(history)
+    assert history.damaged + len(list(history.of_kind("fact"))) == len(facts)
 
 
 @settings(max_examples=100)

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ravine.records.columns import number_of_rows, rows_of
+from ravine.records.facts import is_whole
 from ravine.records.metrics import read_rows
 
 if TYPE_CHECKING:
     from ravine.records.columns import Columns
+
+
+_DAMAGED = object()  # the kind of rows that lack something
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +161,11 @@ class History:
             known.update({key: value for key, value in row.items() if key not in ("kind", "step")})
         return known
 
+    @property
+    def damaged(self) -> int:
+        """How many rows lack what belongs to them; they are left out of everything else."""
+        return len(self._once("kinds", self._by_kind).get(_DAMAGED, ()))
+
     def of_kind(self, kind: str) -> Iterator[dict[str, Any]]:
         """The rows of one kind, in order."""
         if self._columns is not None and kind in self._columns:
@@ -203,7 +212,8 @@ class History:
     def _by_kind(self) -> dict[Any, list[dict[str, Any]]]:
         found: dict[Any, list[dict[str, Any]]] = {}
         for row in self._beside:
-            found.setdefault(row.get("kind", "epoch"), []).append(row)
+            kind = row.get("kind", "epoch") if is_whole(row) else _DAMAGED
+            found.setdefault(kind, []).append(row)
         return found
 
     def _once(self, key: Any, make: Callable[[], Any]) -> Any:

@@ -42,7 +42,7 @@ def uses_wrong_loss(history: History) -> Finding | None:
     Source: Goodfellow et al. 2016, section 6.2; PyTorch documentation of the losses.
     """
     fact = first_fact(history, "loss-not-made-for-this")
-    if fact is None:
+    if fact is None or fact["why"] not in REASONS:
         return None
     said, advice = REASONS[fact["why"]]
     return told(USES_WRONG_LOSS, fact, f"{fact['loss']}{where(fact)}: {said}.", advice=advice)

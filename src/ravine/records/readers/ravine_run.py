@@ -31,6 +31,8 @@ def read(source: Source) -> list[History]:
     history.source = str(source.path)
     if not len(history):
         raise BadData(f"{metrics}: holds no row yet.")
+    if history.damaged:
+        history.notes = (f"Rows that lack what belongs to them were left out: {history.damaged}.",)
     about = _told(folder) if metrics == folder.metrics else {}
     if about:
         history.add({"kind": "about", "step": 0, **about, **history.about})

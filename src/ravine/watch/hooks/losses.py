@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -22,9 +24,31 @@ _TARGETS = ("target", "targets")
 def install(steps: Steps, patches: Patches) -> None:
     """Tell of every loss that is computed."""
     functional = torch.nn.functional
+    ours: dict[int, tuple[Any, Any]] = {}
     for name in dir(functional):
         if name.endswith(("_loss", "_entropy", "_entropy_with_logits", "kl_div")) and not name.startswith("_"):
+            original = getattr(functional, name)
             patches.replace(functional, name, lambda original, name=name: _heard(original, name, steps))  # type: ignore[misc]
+            ours[id(original)] = original, getattr(functional, name)
+    _replace_imported(ours, patches)
+
+
+def _replace_imported(ours: dict[int, tuple[Any, Any]], patches: Patches) -> None:
+    """Also where modules of the program have them by name already: `from torch.nn.functional import cross_entropy`."""
+    for module in list(sys.modules.values()):
+        names = getattr(module, "__dict__", None)
+        if names is None or str(names.get("__name__")).partition(".")[0] in ("torch", "ravine"):
+            continue
+        for name, value in list(names.items()):
+            original, instead = ours.get(id(value), (None, None))
+            if original is not None and original is value:
+                names[name] = instead
+                patches.later(functools.partial(_put_back, names, name, instead, original))
+
+
+def _put_back(names: dict[str, Any], name: str, instead: Any, original: Any) -> None:
+    if names.get(name) is instead:
+        names[name] = original
 
 
 def _heard(original: Callable[..., Any], name: str, steps: Steps) -> Callable[..., Any]:
