@@ -57,16 +57,20 @@ def _probes(checkup: Checkup) -> Html:
         f"{duration(checkup.seconds)}{'; stopped by Ctrl-C' if checkup.stopped else ''}"
     )
     heads = [Head("probe"), Head("outcome"), Head("what it saw"), Head("took", number=True)]
-    rows = [[one.probe.name, one.seen.state.value, _said(one), duration(one.seconds)] for one in checkup.asked]
-    marked = frozenset(place for place, one in enumerate(checkup.asked) if one.seen.state is State.FINDING)
-    whole = table("The probes and how each came out", heads, rows, marked=marked)
+    rows = [[one.probe.name, _state(one), _said(one), duration(one.seconds)] for one in checkup.asked]
+    whole = table("The probes and how each came out", heads, rows)
     return join(h("p", sentence(about), cls="story"), whole)
+
+
+def _state(one: Asked) -> Html:
+    word = text(one.seen.state.value)
+    return h("strong", word) if one.seen.state is State.FINDING else word
 
 
 def _said(one: Asked) -> Html:
     if one.seen.state is State.UNSURE and one.seen.measure:
-        return join(text(sentence(one.seen.said)), " ", h("strong", "To tell: "), coded(one.seen.measure))
-    return coded(sentence(one.seen.said))
+        return join(coded(one.seen.said), ". ", h("strong", "To tell: "), coded(one.seen.measure))
+    return coded(one.seen.said)
 
 
 def _curves(checkup: Checkup) -> Html:
@@ -88,7 +92,9 @@ def _figure(number: int, one: Asked, trace: Trace) -> Figure:
         alt=f"{trace.title}: from {significant(trace.y[0])} to {significant(trace.y[-1])}.",
         traces=lines,
         layout={
-            "xaxis": axis(trace.across, zeroline=False, **({"type": "log"} if trace.log_x else {})),
+            "xaxis": axis(
+                trace.across, zeroline=False, **({"type": "log", "exponentformat": "power"} if trace.log_x else {})
+            ),
             "yaxis": axis("loss"),
         },
         keys=tuple(keys),

@@ -25,7 +25,7 @@ def checkup_text(checkup: Checkup, width: int = WIDTH) -> str:
     """
     # What could not be told is said in the line of its probe, and not by symptom as well.
     diagnosis = replace(checkup.diagnosis, abstained=())
-    lines = [_verdict(checkup, diagnosis, width), "", _about(checkup)]
+    lines = [_verdict(checkup, diagnosis, width), "", *textwrap.wrap(_about(checkup), width)]
     lines += [line for one in checkup.asked for line in _probe(one, width)]
     return "\n".join(lines)
 

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import torch
@@ -69,7 +70,7 @@ def trained(copy: Copy, rows: Rows, *, base: float, seconds: float, seed: int) -
     """Train `copy` by Adam, whatever the user's optimizer: what is asked is whether anything can be learned.
 
     It ends at rest: when the held-out loss has stopped falling; or, where that never fell below `base`, the loss of a
-    guess, when the training rows are known by heart.
+    guess, when the training rows are known by heart or their loss has stopped falling too.
     """
     ends = time.monotonic() + seconds
     order = torch.randperm(rows.count, generator=torch.Generator().manual_seed(seed))
@@ -83,8 +84,7 @@ def trained(copy: Copy, rows: Rows, *, base: float, seconds: float, seed: int) -
         most = MOST_STEPS if best < base or len(losses) < MOST_STEPS else HOPELESS * MOST_STEPS
         if len(losses) >= most or time.monotonic() > ends:
             break
-        by_heart = sum(losses[-_EVERY:]) < BY_HEART * base * min(_EVERY, max(1, len(losses)))
-        if looks >= _PATIENCE and (best < base or by_heart):
+        if looks >= _PATIENCE and (best < base or _at_rest(losses, base)):
             break
         value = step(copy, rows_now, optimizer)
         if not math.isfinite(value):
@@ -105,6 +105,12 @@ def trained(copy: Copy, rows: Rows, *, base: float, seconds: float, seed: int) -
         steps=len(losses),
         batch=batch,
     )
+
+
+def _at_rest(losses: list[float], base: float) -> bool:
+    """Whether a training loss is near zero, or no lower than it was a hundred steps before."""
+    now, before = losses[-2 * _EVERY :], losses[-4 * _EVERY : -2 * _EVERY]
+    return bool(before) and (fmean(now) < BY_HEART * base or fmean(now) > (1 - _BETTER) * fmean(before))
 
 
 def adam(model: nn.Module, rate: float) -> Optimizer:

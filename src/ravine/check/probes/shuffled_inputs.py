@@ -69,7 +69,9 @@ def shuffled_inputs(subject: Subject) -> Seen:
     own = short.copy.mean(short.held, short.batch)
     gain = _gain(short, short.held)
     said = f"held-out loss {own:.4g} with their own inputs, {own + gain.mean:.4g} with those of others"
-    if gain.low > 0:
+    # Answers that are sure and wrong make any difference large: it counts only where something was learned.
+    never = short.best > (1 - NOTHING) * guess
+    if gain.low > 0 and not never:
         return passed(f"{said}, after {short.steps} steps", trace)
     if not short.end < (1 - LEARNED) * guess:
         return unsure(
@@ -78,13 +80,12 @@ def shuffled_inputs(subject: Subject) -> Seen:
             "give it more time: --seconds 300; see overfit-one-batch",
             trace,
         )
-    never = short.best > (1 - NOTHING) * guess
-    if short.end < KNOWN * guess and short.held.count >= FEWEST and never:
+    if short.end < KNOWN * guess and short.held.count >= FEWEST and never and short.rested:
         return found(
             "has-misaligned-labels",
-            f"Training rows are known by heart (loss {short.end:.4g}, a guess has {guess:.4g}); on held-out rows the "
-            f"loss never fell below {short.best:.4g}, and their own inputs are of no more use than those of others (a "
-            f"difference of {gain.mean:.2g} ± {_ERRORS * gain.error:.2g}).",
+            f"Training rows are known by heart (loss {short.end:.4g}, a guess has {guess:.4g}), and on "
+            f"{short.held.count} held-out rows the loss never fell below {short.best:.4g}: nothing that was learned "
+            "holds for others.",
             trace,
             advice="Look at twenty rows with their labels; if they belong together, these inputs say nothing of them.",
             severity=Severity.WARNING,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import replace
 from functools import partial
@@ -75,7 +76,10 @@ def watched_steps(subject: Subject) -> Seen:
                 break
     finally:
         watcher.stop()
-    told = [one for one in diagnose(_placed(watcher.history)).findings if one.symptom in SYMPTOMS]
+    # Steps are of our own loop: they say nothing of when it began in the user's.
+    told = [
+        replace(one, first_step=None) for one in diagnose(_placed(watcher.history)).findings if one.symptom in SYMPTOMS
+    ]
     if told:
         said = "; ".join(one.evidence for one in told[:2])
         return Seen(state=State.FINDING, said=said, findings=tuple(told))
@@ -101,9 +105,10 @@ def _looked_up(loss: Loss) -> Loss:
 
 def _placed(history: History) -> History:
     """Without places in files of our own: they are where the user's loss is called, not where it is written."""
-    ours = "/".join((*Path(__file__).parts[-3:-2], "subject.py:"))
+    files = [Path(__file__), Path(__file__).parents[1] / "subject.py"]
+    ours = tuple(f"{name}:" for file in files for name in (file.name, os.path.relpath(file)))
     rows = [
-        {name: value for name, value in row.items() if not (name.endswith("place") and ours in str(value))}
+        {name: value for name, value in row.items() if not (name.endswith("place") and str(value).startswith(ours))}
         for row in history.rows
     ]
     return History(rows, source=history.source)

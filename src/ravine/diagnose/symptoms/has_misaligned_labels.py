@@ -42,7 +42,8 @@ def has_misaligned_labels(history: History) -> Finding | Abstained | None:
             return Abstained(
                 symptom=HAS_MISALIGNED_LABELS.name,
                 why="validation never improved on its first reading, and what a guess would score is not known",
-                measure="print twenty rows of both parts with their labels, as the network gets them",
+                measure="print twenty rows of both parts with their labels, as the network gets them; or "
+                "`ravine check mine.py:setup --only shuffled-inputs`",
             )
         return None
     learned = (guess - end.level.value) / guess

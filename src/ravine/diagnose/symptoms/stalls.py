@@ -65,7 +65,8 @@ def _unknown(train: Curve, change: Estimate) -> Abstained | None:
     return Abstained(
         symptom=STALLS.name,
         why="the training loss is flat from its first reading on, and what a guess would score is not known",
-        measure="train on twenty examples alone: their loss must reach zero",
+        measure="train on a few examples alone, whose loss must reach zero: "
+        "`ravine check mine.py:setup --only overfit-one-batch`",
     )
 
 
@@ -82,5 +83,6 @@ STALLS = Symptom(
     ),
     tier=Tier.CURVES,
     severity=Severity.ERROR,
-    advice="Train on twenty examples alone: if their loss does not reach zero the program is at fault, not the rate.",
+    advice="Train on a few examples alone (`ravine check mine.py:setup --only overfit-one-batch`): if their loss does "
+    "not reach zero the program is at fault, not the rate.",
 )  # fmt: skip

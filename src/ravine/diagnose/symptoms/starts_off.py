@@ -63,7 +63,8 @@ def _by_epoch(history: History, guess: float) -> Abstained | None:
     return Abstained(
         symptom=STARTS_OFF.name,
         why=f"the first epoch has a loss of {losses.values[0]:.3g}, a guess {guess:.3g}, and its steps are not written",
-        measure="write the loss of the first step, before any update",
+        measure="write the loss of the first step, before any update; or "
+        "`ravine check mine.py:setup --only first-loss`",
     )
 
 

@@ -34,7 +34,7 @@ def underfits(history: History) -> Finding | Abstained | None:
         return Abstained(
             symptom=UNDERFITS.name,
             why=f"the training loss has settled at {poor.share:.0%} of that of a guess, and accuracies are not written",
-            measure="fit any other model to the same rows, and compare",
+            measure="compare with a linear model on the same rows: `ravine check mine.py:setup --only baselines`",
         )
     return Finding(
         symptom=UNDERFITS.name,

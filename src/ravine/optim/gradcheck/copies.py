@@ -123,7 +123,7 @@ def split_batch(
     tensors = [leaf for leaf in pytree.tree_leaves((args, kwargs)) if isinstance(leaf, Tensor | np.ndarray)]
     if not tensors:
         raise BadValue(f"{owner}: batch must hold tensors; there is none in its inputs.")
-    if any(0 in tensor.shape for tensor in tensors):
+    if any(0 in tensor.shape[:1] for tensor in tensors):
         raise BadValue(f"{owner}: batch must not be empty; got inputs of shape {tuple(tensors[0].shape)}.")
     return args, kwargs, target
 
