@@ -22,11 +22,13 @@ def calibration(answers: Answers) -> Calibration:
     """Reliability in bins of equal mass, and the expected calibration error.
 
     The confidence is the probability of the class chosen, or of each label; a bin's accuracy is
-    the share that came true. The error is Σ (rows in bin / rows)·|accuracy − confidence|.
+    the share that came true. The error is Σ (rows in bin / rows)·|accuracy − confidence|. What is no
+    number, as a network that diverged gives it, claims nothing: 0.
 
     Source: Naeini et al. 2015; equal-mass bins after Nixon et al. 2019.
     """
-    confidence, right = _claims(answers)
+    claimed, right = _claims(answers)
+    confidence = np.nan_to_num(claimed)
     order = np.argsort(confidence, kind="stable")
     num_bins = int(np.clip(len(order) // ROWS_A_BIN, 1, MOST_BINS))
     bins = [

@@ -43,12 +43,25 @@ def betters(one: Attempt, other: Attempt, fault_step: int) -> bool:
 
 
 def best(attempts: Sequence[Attempt], fault_step: int) -> int | None:
-    """The place of the attempt to adopt: the first of those that passed that no other betters.
+    """The place of the attempt to adopt, None where none passed.
 
-    The order is that of the ranking, gentlest first: a stronger change must earn its place by more than noise.
+    Of those that no other betters beyond noise it is the one with the lowest validation loss, and where there is no
+    validation set the first: the order is that of the ranking.
     """
     passed = [place for place, attempt in enumerate(attempts) if attempt.outcome == "passed"]
     if not passed:
         return None
     top = min(passed, key=lambda place: tail(attempts[place], fault_step).value)
-    return next(place for place in passed if place == top or not betters(attempts[top], attempts[place], fault_step))
+    equals = [place for place in passed if place == top or not betters(attempts[top], attempts[place], fault_step)]
+    return min(equals, key=lambda place: _validated(attempts[place]))
+
+
+def goes_lower(attempt: Attempt, others: Sequence[Attempt], fault_step: int) -> bool:
+    """Whether a fork that passed is better than all `others` that did, beyond noise or on the validation rows."""
+    passed = [one for one in others if one.outcome == "passed"]
+    lower = attempt.val_loss is not None and all(_validated(attempt) < _validated(one) for one in passed)
+    return lower or all(betters(attempt, one, fault_step) for one in passed)
+
+
+def _validated(attempt: Attempt) -> float:
+    return math.inf if attempt.val_loss is None else attempt.val_loss

@@ -14,7 +14,7 @@ from torch import nn
 from ravine.core.errors import BadValue
 from ravine.fit.repair import words
 from ravine.fit.repair.case import Case, case_of
-from ravine.fit.repair.compare import best, betters
+from ravine.fit.repair.compare import best, goes_lower
 from ravine.fit.repair.fork import Forks, level_before
 from ravine.fit.repair.goods import Good, Goods
 from ravine.fit.repair.ledger import Ledger
@@ -133,7 +133,7 @@ class _Course:
                 self._go_on(good)
                 return True
             self.job.show.step("repair", self.record.rounds[-1].why)
-            if good.step == 0:
+            if good.step == 0 or _whatever(self.record.rounds[-1]):
                 return False
             most = good.step - 1  # farther back
         self.job.show.step("repair", f"{MOST_ROUNDS} rounds are the most a run has: it ends here")
@@ -278,12 +278,23 @@ class _Course:
 
 
 def _goes_on(last: RepairRound, remedy: Remedy) -> bool:
-    """Whether to go further down a ladder: its last rung failed, or did better than those before beyond noise."""
+    """Whether to go further down a ladder: its last rung failed, or did better than those before."""
     rungs = [one for one in last.attempts if one.remedy == remedy.name]
+    if _sudden(last) and rungs[-1].at == last.fault_step:
+        return False
     if rungs[-1].outcome in ("broke", "diverged", "rose", "stood"):
         return True
-    passed = [one for one in rungs[:-1] if one.outcome == "passed"]
-    return rungs[-1].outcome == "passed" and all(betters(rungs[-1], one, last.fault_step) for one in passed)
+    return rungs[-1].outcome == "passed" and goes_lower(rungs[-1], rungs[:-1], last.fault_step)
+
+
+def _sudden(last: RepairRound) -> bool:
+    """Whether the loss broke out of nothing: it was on its trend until the step before."""
+    return last.kind == "broke" and last.left_step >= last.fault_step - 1
+
+
+def _whatever(last: RepairRound) -> bool:
+    """Whether it breaks at the same step whatever is changed: then nothing farther back changes it either."""
+    return _sudden(last) and all(one.at == last.fault_step for one in last.attempts)
 
 
 def _fault(ledger: Ledger, outcome: Outcome) -> Fault | None:

@@ -22,9 +22,12 @@ from ravine.train.start import Start
 if TYPE_CHECKING:
     from ravine.train.trainer import Trainer
 
-PAST = (20, 200)
+PAST = (50, 200)
 """Steps past the place of the fault, at least and at most; in between as many as lie between it and the place gone
 back to."""
+
+SETTLED = 20
+"""Steps that tell a level of the loss."""
 
 TO_PEAK = 400
 """Most steps past the fault until the rate is at its highest: a fork that never sees the highest rate proves little."""
@@ -60,10 +63,10 @@ class Forks:
         step = self.fault.step + min(max(far, PAST[0]), PAST[1])
         peak = _peak(self.trainer, self.good.step)
         if peak > self.fault.step:
-            step = max(step, min(peak + PAST[0], self.fault.step + TO_PEAK))
+            step = max(step, min(peak + SETTLED, self.fault.step + TO_PEAK))
         warm = change.adjusted
         if warm.warm_steps:
-            step = max(step, min(warm.warm_from + warm.warm_steps + PAST[0], self.fault.step + TO_PEAK))
+            step = max(step, min(warm.warm_from + warm.warm_steps + SETTLED, self.fault.step + TO_PEAK))
         return min(step, self.trainer.total_steps)
 
     def run(self, remedy: str, change: Change, model: nn.Module, spent: float) -> Attempt | None:
@@ -122,7 +125,7 @@ class Forks:
 def level_before(ledger: Ledger, step: int) -> Estimate:
     """The loss at the place gone back to: of the steps up to it, or the first one where it is the beginning."""
     known = [(at, loss) for at, loss in zip(ledger.steps, ledger.losses, strict=True) if at <= max(step, 1)]
-    return level([loss for _, loss in known[-PAST[0] :]]) if step else Estimate(known[0][1], 0.0)
+    return level([loss for _, loss in known[-SETTLED:]]) if step else Estimate(known[0][1], 0.0)
 
 
 def _peak(trainer: Trainer, step: int) -> int:

@@ -51,7 +51,9 @@ def why(last: RepairRound, chosen: int | None) -> str:
     """What is adopted, and why."""
     if chosen is None:
         count = len(last.attempts)
-        return f"none of {count} attempts helped" if count != 1 else "the one attempt did not help"
+        said = f"none of {count} attempts helped" if count != 1 else "the one attempt did not help"
+        same = count > 1 and all(one.at == last.fault_step for one in last.attempts)
+        return f"{said}: each ends at step {last.fault_step} as before" if same else said
     adopted = last.attempts[chosen]
     others = [one for place, one in enumerate(last.attempts) if place != chosen and one.outcome == "passed"]
     behind = [one for one in others if betters(adopted, one, last.fault_step)]
@@ -62,7 +64,8 @@ def why(last: RepairRound, chosen: int | None) -> str:
     elif len(behind) == len(others):
         reason = f"lower than {those}, by more than noise"
     else:
-        reason = "no other that passes is lower by more than noise"
+        lowest = "; its validation loss is the lowest of these" if adopted.val_loss is not None else ""
+        reason = f"no other that passes is lower by more than noise{lowest}"
     return f"adopted from step {last.from_step}: {adopted.change} ({level}, {reason})"
 
 
@@ -83,9 +86,10 @@ def findings(rounds: Sequence[RepairRound], lr: float | None) -> list[Finding]:
         lr: Peak rate of its recipe, where it says one.
     """
     found = []
-    for one in rounds:
-        if not one.why:
-            continue
+    for place, one in enumerate(rounds):
+        again = [other for other in rounds[place + 1 :] if other.fault_step == one.fault_step]
+        if not one.why or (one.adopted is None and again):
+            continue  # the round from farther back speaks for both
         helped = one.adopted is not None
         change = one.attempts[one.adopted] if one.adopted is not None else None
         broken = change is not None and bool(change.adjusted.get("whole_rows"))
@@ -104,7 +108,9 @@ def findings(rounds: Sequence[RepairRound], lr: float | None) -> list[Finding]:
 
 def _advice(change: Attempt | None, lr: float | None, *, broken: bool) -> str:
     if change is None:
-        return "Look at the findings beside this one: the cause is none of what a setting of the training mends."
+        return (
+            "Look at what the network and the loss compute there: no setting of the training that was tried mends it."
+        )
     if broken:
         return "The fault is in the data: find the rows that hold NaN or infinities, and drop or fill them."
     if change.model:
