@@ -17,6 +17,7 @@ from ravine.report.panels import (
     plan,
     preparation,
     recipe,
+    repair,
     residuals,
     test,
 )
@@ -24,6 +25,7 @@ from ravine.report.panels import (
 PANELS: tuple[Maker, ...] = (
     findings.panel,
     curves.panel,
+    repair.panel,
     data.panel,
     preparation.panel,
     model.panel,
