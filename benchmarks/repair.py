@@ -1,6 +1,7 @@
 """What `--repair` makes of trainings that go wrong: troubles planted one by one, three seeds each.
 
     python benchmarks/repair.py                                  the table (about five minutes on two quiet cores)
+    python benchmarks/repair.py --rows rows.jsonl                resumable
     python benchmarks/repair.py --write docs/guide/repair.md     and put it into the page
 
 Each trouble is trained three times from each seed: without it, with it, and with it and `--repair`. What is compared is
@@ -152,17 +153,25 @@ def table(rows: list[dict[str, Any]]) -> str:
 def main() -> None:
     """Measure, print, and write where asked."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=Path, help="file of measured rows: those that are there are kept")
     parser.add_argument("--write", type=Path, help="page whose measured part is replaced")
     asked = parser.parse_args()
-    rows = []
+    lines = asked.rows.read_text(encoding="utf-8").splitlines() if asked.rows and asked.rows.exists() else []
+    rows = {row["about"]: row for row in map(json.loads, lines)}
     for trouble in TROUBLES:
-        rows.append(measured(trouble))
-        print(json.dumps(rows[-1]), flush=True)
-    print(table(rows))
+        if trouble.about in rows:
+            continue
+        rows[trouble.about] = row = measured(trouble)
+        print(json.dumps(row), flush=True)
+        if asked.rows is not None:
+            with asked.rows.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(row) + "\n")
+    told = table([rows[trouble.about] for trouble in TROUBLES])
+    print(told)
     if asked.write is not None:
         before, _, rest = asked.write.read_text(encoding="utf-8").partition(BEGIN)
         _, _, after = rest.partition(END)
-        asked.write.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}", encoding="utf-8")
+        asked.write.write_text(f"{before}{BEGIN}\n{told}\n{END}{after}", encoding="utf-8")
 
 
 if __name__ == "__main__":
