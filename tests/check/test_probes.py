@@ -82,6 +82,13 @@ def test_what_a_model_keeps_is_told_from_what_it_draws(checked):
     assert "first in 2 (Lambda)" in drawn.evidence
 
 
+@pytest.mark.parametrize("form", [made.no_mask_beside, made.no_mask_own_loss])
+def test_the_answer_is_found_in_a_tuple(checked, form):
+    found = checked(form, only=["first-loss", "mixing", "causal-mask"])
+    assert [one.seen.state for one in found.asked] == [State.PASSED, State.PASSED, State.FINDING]
+    assert f"{math.log(64):.4g} (ln 64)" in said(found)
+
+
 def test_targets_that_are_the_inputs_leak(checked):
     assert "has only to copy" in checked(made.not_shifted, only=["causal-mask"]).findings[0].evidence
 

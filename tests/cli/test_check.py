@@ -67,9 +67,7 @@ def own(at):
 
 
 def test_the_real_program_finds_a_fault_and_says_what_to_change(ravine, own):
-    done = ravine(
-        "check", "mine.py:twice", "--only", "first-loss,watched-steps", "--json", "found.json", "--html", "found.html"
-    )
+    done = ravine("check", "mine.py:twice", "--only", "first-loss,watched-steps", "--json", "found.json")
     assert done.returncode == 1
     lines = done.stdout.splitlines()
     assert lines[0] == "mine.py:twice: this run applies-softmax-twice."
@@ -79,9 +77,15 @@ def test_the_real_program_finds_a_fault_and_says_what_to_change(ravine, own):
     assert told["verdict"] == "findings"
     assert told["findings"][0]["symptom"] == "applies-softmax-twice"
     assert "place" not in told["findings"][0]["details"]
+
+
+def test_the_page_shows_the_curves_that_were_measured(own, capsys):
+    assert main(["check", "mine.py:healthy", "--only", "overfit-one-batch,mixing", "--html", "found.html"]) == 0
+    assert capsys.readouterr().out.endswith("The page: found.html\n")
     page = (own / "found.html").read_text()
-    assert "This run applies softmax twice" in page
     assert "check of a live model" in page
+    assert "Healthy: nothing was found." in page
+    assert 'data-figure="trace-0"' in page
 
 
 def test_a_healthy_model_exits_with_0(own, capsys):

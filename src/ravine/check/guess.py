@@ -10,6 +10,8 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from ravine.check.answers import answer_of, with_answer
+
 Kind = Literal["cross entropy", "binary cross entropy", "squares", "other"]
 
 _SAME = 2e-3  # relative: beyond rounding in float32 and half precision losses
@@ -43,7 +45,7 @@ class Guess:
 
 
 def guess_of(loss: Callable[..., Any], outputs: Any, target: tuple[Any, ...]) -> Guess | None:
-    """The score of a guess under `loss`; None where outputs and targets are not one tensor each, or the loss refuses.
+    """The score of a guess under `loss`; None where there is not one target, or the loss refuses.
 
     Args:
         loss: (outputs, target) → one number.
@@ -51,17 +53,19 @@ def guess_of(loss: Callable[..., Any], outputs: Any, target: tuple[Any, ...]) ->
         target: What the loss is given beside it.
     """
     aim = target[0] if len(target) == 1 else None
-    if not (isinstance(outputs, Tensor) and outputs.is_floating_point() and isinstance(aim, Tensor)):
+    own = answer_of(outputs)
+    if own is None or not isinstance(aim, Tensor):
         return None
+    form, shape, said = own.dtype, own.shape, with_answer(outputs)
 
     def ask(answer: Tensor) -> float:
         with torch.no_grad():
-            return float(loss(answer.to(outputs.dtype).expand(outputs.shape).clone(), aim))
+            return float(loss(said(answer.to(form).expand(shape).clone()), aim))
 
     try:
         if not aim.is_floating_point():
-            return _of_classes(ask, outputs, aim)
-        return _of_numbers(ask, outputs, aim)
+            return _of_classes(ask, own, aim)
+        return _of_numbers(ask, own, aim)
     except (RuntimeError, ValueError, TypeError, IndexError):
         return None
 

@@ -6,15 +6,16 @@ import math
 
 from torch import Tensor
 
+from ravine.check.answers import answer_of
 from ravine.check.probe import Need
-from ravine.check.subject import Subject, logits_of
+from ravine.check.subject import Subject
 
 MANY = 96
 """Rows from which a short training on three quarters of them says something."""
 
 
 def _rowwise(subject: Subject) -> bool:
-    outputs = logits_of(subject.first.outputs)
+    outputs = answer_of(subject.first.outputs)
     return isinstance(outputs, Tensor) and outputs.dim() > 0 and len(outputs) == subject.first.rows.count
 
 

@@ -80,6 +80,12 @@ class Rows:
         return replace(self, args=other.args, kwargs={**other.kwargs, **kept})
 
     @property
+    def labels(self) -> Tensor | None:
+        """The first of them."""
+        named = [self.kwargs[name] for name in self.labelled]
+        return named[0] if named and isinstance(named[0], Tensor) else None
+
+    @property
     def labelled(self) -> list[str]:
         """Inputs by name that are targets, for a model that computes its own loss."""
         return [name for name in self.kwargs if not self.target and name in _LABELS]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.utils import _pytree as pytree
 
+from ravine.check.answers import answer_of
 from ravine.check.guess import Guess, guess_of
 from ravine.check.rows import OWNER, Rows
 from ravine.check.training import Trained, trained
@@ -180,8 +181,8 @@ class Subject:
             loss = self.copy().loss
             assert loss is not None
             return guess_of(loss, self.first.outputs, self.first.rows.target)
-        logits, labels = logits_of(self.first.outputs), self.first.rows.kwargs.get("labels")
-        if logits is None or not isinstance(labels, Tensor) or labels.is_floating_point() or logits.dim() < 2:
+        logits, labels = answer_of(self.first.outputs), self.first.rows.labels
+        if logits is None or labels is None or labels.is_floating_point() or logits.dim() < 2:
             return None
         classes = logits.shape[-1]
         even = math.log(classes)
@@ -196,16 +197,6 @@ class Subject:
     def trained(self) -> Trained:
         """A copy after a short training; the probe that asks first pays for it."""
         return trained(self.copy(), self.rows, base=self.base, seconds=0.8 * self.time_left, seed=self.seed)
-
-
-def logits_of(outputs: Any) -> Tensor | None:
-    """The logits in what a model returns that computes its own loss; a lone tensor is itself."""
-    if isinstance(outputs, Tensor):
-        return outputs
-    found = getattr(outputs, "logits", None)
-    if found is None and isinstance(outputs, dict):
-        found = outputs.get("logits")
-    return found if isinstance(found, Tensor) else None
 
 
 def shapes(tree: Any) -> str:

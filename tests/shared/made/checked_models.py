@@ -92,6 +92,18 @@ class OwnLoss(nn.Module):
         return {"loss": F.cross_entropy(logits, labels), "logits": logits}
 
 
+class Beside(nn.Module):
+    """A model that returns its loss beside its logits, where it is given targets."""
+
+    def __init__(self, masked=True):
+        super().__init__()
+        self.body = Speaker(masked)
+
+    def forward(self, idx, targets=None):
+        logits = self.body(idx)
+        return logits, None if targets is None else token_loss(logits, targets)
+
+
 class Lambda(nn.Module):
     """A function as a layer."""
 
@@ -261,6 +273,23 @@ def tokens_mixed():
 
 def no_mask():
     return Speaker(masked=False), token_loss, text()
+
+
+def no_mask_beside():
+    """The same, with the answer in a tuple."""
+    return Beside(masked=False), lambda outputs, target: token_loss(outputs[0], target), text()
+
+
+def no_mask_own_loss():
+    """The same, with the loss the model's own, and first."""
+
+    class First(Beside):
+        def forward(self, idx, targets):
+            logits, loss = super().forward(idx, targets)
+            return loss, logits
+
+    x, y = text()
+    return First(masked=False), {"idx": x, "targets": y}
 
 
 def not_shifted():

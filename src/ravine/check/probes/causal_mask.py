@@ -7,11 +7,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from ravine.check.answers import answer_of
 from ravine.check.layers import differ
 from ravine.check.needs import APART
 from ravine.check.probe import Probe, Seen, found, not_asked, passed
 from ravine.check.rows import Rows
-from ravine.check.subject import Subject, logits_of
+from ravine.check.subject import Subject
 from ravine.core.sources import Source
 from ravine.optim.gradcheck.draws import undisturbed
 
@@ -52,7 +53,7 @@ def causal_mask(subject: Subject) -> Seen:
     answers = []
     for given in (rows, rows, _with(rows, x, changed)):
         with undisturbed(subject.seed), torch.no_grad():
-            output = logits_of(copy.outputs(given))
+            output = answer_of(copy.outputs(given))
         assert output is not None
         answers.append(output[:, :half])
     one, again, other = answers
@@ -74,7 +75,7 @@ def causal_mask(subject: Subject) -> Seen:
 
 def _sequences(subject: Subject, rows: Rows) -> tuple[Tensor | None, int, str]:
     """Sequences of the input, their length, and what the targets ask: "next", "itself" or ""."""
-    outputs = logits_of(subject.first.outputs)
+    outputs = answer_of(subject.first.outputs)
     inputs = rows.inputs
     if outputs is None or outputs.dim() < 2 or not inputs:
         return None, 0, ""
@@ -85,9 +86,11 @@ def _sequences(subject: Subject, rows: Rows) -> tuple[Tensor | None, int, str]:
     if not (outputs.dim() == 3 and outputs.shape[1] == length):
         return None, 0, ""
     if subject.loss is None:
-        labels = rows.kwargs.get("labels")
-        same = isinstance(labels, Tensor) and labels.shape == x.shape and bool((labels == x)[labels >= 0].all())
-        return x, length, "next" if same and not x.is_floating_point() else ""
+        labels = rows.labels
+        if labels is None or labels.shape != x.shape or x.is_floating_point():
+            return x, length, ""
+        same = bool((labels == x)[labels >= 0].all())  # Hugging Face's models shift them inside
+        return x, length, "next" if same or torch.equal(labels[:, :-1], x[:, 1:]) else ""
     target = rows.targets[0] if len(rows.targets) == 1 else None
     if target is None or target.numel() != x.numel() or target.dtype != x.dtype:
         return x, length, ""

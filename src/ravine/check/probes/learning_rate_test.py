@@ -19,7 +19,8 @@ from ravine.core.sources import Source
 from ravine.search import RateTest, find_lr
 
 STEPS = 100
-BATCH = 64
+FEWEST = 40
+BATCH = 32
 LOW = 300.0
 """Times below the rate that the test suggests, from which the optimizer's is looked at more closely."""
 
@@ -38,9 +39,10 @@ def learning_rate_test(subject: Subject) -> Seen:
     Not to be mistaken for: the best rate: the one suggested is a safe beginning. A schedule is not looked at.
     """
     seconds = _step_seconds(subject)
-    if seconds * STEPS > subject.time_left:
+    steps = min(STEPS, int(0.8 * subject.time_left / seconds)) if math.isfinite(subject.time_left) else STEPS
+    if steps < FEWEST:
         return unsure(f"{STEPS} steps would take about {seconds * STEPS:.0f} s", "give it more time: --seconds 300")
-    test = _test(subject)
+    test = _test(subject, steps)
     name = "the optimizer given" if subject.rates else "AdamW"
     trace = Trace("Learning-rate test", test.rates, test.smoothed, across="learning rate", log_x=True)
     if not test.sure:
@@ -88,7 +90,7 @@ class _Whole(nn.Module):
         return [self._rest[place] for place in self._places]
 
 
-def _test(subject: Subject) -> RateTest:
+def _test(subject: Subject, steps: int) -> RateTest:
     copy = subject.copy()
     whole = _Whole(copy, subject.rows)
     data: Any = (*whole.fields(), torch.zeros(subject.rows.count))
@@ -99,7 +101,7 @@ def _test(subject: Subject) -> RateTest:
         lambda value, _: value,
         data,
         optimizer=optimizer,
-        steps=STEPS,
+        steps=steps,
         batch_size=size,
         seed=subject.seed,
     )

@@ -7,11 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ravine.check.answers import answer_of
 from ravine.check.layers import differ, first_changed, run
 from ravine.check.needs import APART, ROWWISE
 from ravine.check.probe import Probe, Seen, found, not_asked, passed
 from ravine.check.rows import Rows
-from ravine.check.subject import Copy, Subject, logits_of
+from ravine.check.subject import Copy, Subject
 from ravine.core.sources import Source
 from ravine.optim.gradcheck.draws import undisturbed
 
@@ -80,7 +81,7 @@ def _gradients(copy: Copy, rows: Rows) -> float | None:
         for leaf in leaves:
             leaf.requires_grad_()
         with torch.enable_grad():
-            output = logits_of(copy.outputs(rows))
+            output = answer_of(copy.outputs(rows))
             assert output is not None
             weights = torch.linspace(0.5, 1.5, output[0].numel(), device=output.device).reshape(output[0].shape)
             if not output.requires_grad:
@@ -107,7 +108,7 @@ def _others(rows: Rows) -> Rows:
 
 def _answer(copy: Copy, rows: Rows, seed: int) -> Tensor:
     with undisturbed(seed), torch.no_grad():
-        output = logits_of(copy.outputs(rows))
+        output = answer_of(copy.outputs(rows))
     assert output is not None
     return output
 

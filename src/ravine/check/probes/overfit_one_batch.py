@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
+from ravine.check.answers import answer_of, with_answer
 from ravine.check.guess import Guess
 from ravine.check.needs import FINITE, TRAINABLE
 from ravine.check.probe import Probe, Seen, Trace, found, passed, unsure
@@ -166,26 +168,26 @@ def _floor(subject: Subject, rows: Rows) -> float:
     copy.model.eval()
     with torch.no_grad():
         outputs = copy.outputs(rows)
-    if not isinstance(outputs, Tensor):
-        return 0.0
     return max(0.0, _lowest(copy, outputs, rows, guess))
 
 
-def _lowest(copy: Copy, outputs: Tensor, rows: Rows, guess: Guess) -> float:
+def _lowest(copy: Copy, outputs: Any, rows: Rows, guess: Guess) -> float:
+    own, said = answer_of(outputs), with_answer(outputs)
+    assert own is not None
     assert guess.answer is not None
-    free = guess.answer.to(outputs.dtype).expand(outputs.shape).clone().requires_grad_()
+    free = guess.answer.to(own.dtype).expand(own.shape).clone().requires_grad_()
     optimizer = torch.optim.LBFGS([free], max_iter=60, line_search_fn="strong_wolfe")
 
     def closure() -> float:
         optimizer.zero_grad()
-        value = copy.judged(free, rows)
+        value = copy.judged(said(free), rows)
         value.backward()  # type: ignore[no-untyped-call]
         return float(value.detach())
 
     try:
         with torch.enable_grad():
             optimizer.step(closure)  # type: ignore[no-untyped-call]
-            lowest = float(copy.judged(free, rows).detach())
+            lowest = float(copy.judged(said(free), rows).detach())
     except RuntimeError:  # a loss that is no function of its outputs alone
         return 0.0
     return lowest if math.isfinite(lowest) else 0.0

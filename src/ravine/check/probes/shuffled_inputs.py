@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from ravine.check.answers import answer_of
 from ravine.check.layers import run
 from ravine.check.needs import APART, ENOUGH, FINITE, TRAINABLE
 from ravine.check.probe import Probe, Seen, Trace, found, not_asked, passed, unsure
 from ravine.check.rows import Rows
-from ravine.check.subject import Subject, logits_of
+from ravine.check.subject import Subject
 from ravine.check.training import Trained
 from ravine.core.sources import Source
 from ravine.records.finding import Severity
@@ -110,7 +111,7 @@ def _same_for_all(short: Trained) -> str:
     short.copy.model.eval()
     rows = short.held.first(64)
     outputs, layers = run(short.copy, rows)
-    logits = logits_of(outputs)
+    logits = answer_of(outputs)
     if logits is None or not _constant(logits, rows.count):
         return ""
     for name, value in layers:
