@@ -25,7 +25,7 @@ _OUTCOMES = {
     "stood": "passes, and learns nothing",
     "unfinished": "out of time",
 }
-_HIGHEST = 20.0
+_HIGHEST = 5.0
 """Times the first loss drawn: a loss that flies up would leave nothing to see of the others."""
 
 
