@@ -81,6 +81,9 @@ def test_a_row_has_the_same_fingerprint_in_any_batch(rows, width, seed):
     assert torch.equal(whole[order], prints.rows(x[order]))
     assert torch.equal(whole[-1:], prints.rows(x[-1:]))
     assert len(set(whole.tolist())) == rows
+    taken = [prints.take(x), prints.take(x[:1]), prints.take(x.double()), prints.take(x[-1:])]
+    for part, at_once in zip((x, x[:1], x.double(), x[-1:]), prints.of_taken(taken), strict=True):
+        assert torch.equal(prints.rows(part), at_once)
 
 
 @given(st.integers(4, 30), st.integers(0, 100), st.integers(0, 29))

@@ -135,7 +135,7 @@ class Watcher:
     def history(self) -> History:
         """Everything seen so far."""
         self._sink.flush()
-        return History(self._sink.rows, source="" if self.record is None else str(self.record.folder.metrics))
+        return History(self._sink.rows, source="" if self.record is None else str(self.record.folder.path))
 
     @property
     def findings(self) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -20,29 +20,72 @@ ONCE_MORE = 1.02  # epochs after which the training's rows are known
 WHOLE = 0.9  # of the training rows: so many together are the training data itself, evaluated on purpose
 
 
+class Taken(NamedTuple):
+    """Some places of each row, (rows, places), and what they are weighted by, (places)."""
+
+    values: Tensor
+    weights: Tensor
+
+
 class Fingerprints:
     """Numbers that are the same for the same rows, and different for others with near certainty."""
 
     def __init__(self) -> None:
-        self._weights: dict[tuple[str, int], tuple[Tensor | None, Tensor]] = {}
+        self._weights: dict[tuple[torch.device, int], tuple[Tensor | None, Tensor]] = {}
 
     def rows(self, values: Tensor) -> Tensor:
         """One number a row, (rows), in float64 where the device has it."""
-        flat = values.detach().flatten(1)
-        places, weights = self._of(flat)
-        if places is not None:
-            flat = flat.index_select(1, places)
-        return (flat * weights).sum(1)  # a product with a matrix would round by the size of the batch
+        return self.of_taken([self.take(values)])[0]
 
-    def batch(self, rows: Tensor | None, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Two numbers for a batch: of its inputs' fingerprints, 0 where there are none, and its targets."""
-        flat = targets.detach().reshape(1, -1)
-        of_targets = self.rows(flat)[0]
-        return (torch.zeros_like(of_targets) if rows is None else self.rows(rows[None])[0]), of_targets
+    def take(self, values: Tensor) -> Taken:
+        """A copy of as much of each row as its number is made of, which can be worked out later."""
+        flat = values.flatten(1)
+        places, weights = self._of(flat)
+        return Taken(flat.clone() if places is None else flat.index_select(1, places), weights)
+
+    def take_each(self, batches: list[Tensor]) -> list[Taken]:
+        """The same of each of these as one row, all that are alike at once."""
+        groups: dict[tuple[torch.Size, torch.dtype], list[int]] = {}
+        for number, one in enumerate(batches):
+            groups.setdefault((one.shape, one.dtype), []).append(number)
+        found: dict[int, Taken] = {}
+        for numbers in groups.values():
+            taken = self.take(torch.stack([batches[number] for number in numbers]))
+            found.update((number, Taken(taken.values[n : n + 1], taken.weights)) for n, number in enumerate(numbers))
+        return [found[number] for number in range(len(batches))]
+
+    def of_taken(self, taken: list[Taken]) -> list[Tensor]:
+        """The numbers of the rows of each, all that are alike at once."""
+        groups: dict[tuple[int, torch.dtype], list[int]] = {}
+        for number, one in enumerate(taken):
+            groups.setdefault((id(one.weights), one.values.dtype), []).append(number)
+        found: dict[int, Tensor] = {}
+        for numbers in groups.values():
+            parts = [taken[number].values for number in numbers]
+            values = parts[0] if len(parts) == 1 else torch.cat(parts)
+            # A product with a matrix would round by the size of the batch.
+            rows = (values * taken[numbers[0]].weights).sum(1)
+            found.update(zip(numbers, torch.split(rows, [part.shape[0] for part in parts]), strict=True))
+        return [found[number] for number in range(len(taken))]
+
+    def batches(self, rows: list[Tensor | None], targets: list[Taken]) -> list[tuple[Tensor, Tensor]]:
+        """Two numbers for each batch: of its inputs' fingerprints, 0 where there are none, and its targets.
+
+        Args:
+            rows: Of each batch those of its inputs, (rows).
+            targets: Of each batch all of them as one row.
+        """
+        there = [number for number, one in enumerate(rows) if one is not None]
+        of_inputs = self.of_taken(self.take_each([one for one in rows if one is not None]))
+        known = dict(zip(there, of_inputs, strict=True))
+        return [
+            (known[number][0] if number in known else torch.zeros_like(of_targets[0]), of_targets[0])
+            for number, of_targets in enumerate(self.of_taken(targets))
+        ]
 
     def _of(self, flat: Tensor) -> tuple[Tensor | None, Tensor]:
         """Places, None for all of them, and weights for rows of this width; always the same ones."""
-        key = str(flat.device), flat.shape[1]
+        key = flat.device, flat.shape[1]
         known = self._weights.get(key)
         if known is None:
             draw = torch.Generator().manual_seed(flat.shape[1])

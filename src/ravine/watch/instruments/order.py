@@ -10,7 +10,14 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ravine.watch.instrument import Instrument, LossSeen, Scene
-from ravine.watch.instruments.fingerprints import Fingerprints, Overlap, repeats, sorted_by_label, sorted_by_value
+from ravine.watch.instruments.fingerprints import (
+    Fingerprints,
+    Overlap,
+    Taken,
+    repeats,
+    sorted_by_label,
+    sorted_by_value,
+)
 
 FIRST_LOOK = 16  # batches; then after half as many more each time
 MOST_BATCHES = 1024
@@ -30,6 +37,7 @@ class Order(Instrument):
     def __init__(self) -> None:
         self._prints = Fingerprints()
         self._targets: list[Tensor] = []
+        self._waiting: list[tuple[Taken | None, Tensor | Taken]] = []
         self._batches: list[tuple[Tensor, Tensor]] = []
         self._overlap = Overlap()
         self._dataset = 0
@@ -53,7 +61,7 @@ class Order(Instrument):
             self._inputs = first
 
     def loss(self, scene: Scene, seen: LossSeen) -> None:
-        """Take the fingerprints."""
+        """Take what fingerprints are made of; they are worked out when somebody looks."""
         targets, inputs = seen.targets, self._inputs
         self._inputs = None
         if targets is None or not targets.dim():
@@ -66,26 +74,41 @@ class Order(Instrument):
             return
         if not self._learning:
             return
+        whole: Tensor | Taken | None = None
         if "sorted" not in self._told and targets.numel() <= MOST_TARGETS:
-            self._targets.append((targets if targets.dim() == 1 else targets.flatten(1)[:, 0]).detach().clone())
-        rows = None if inputs is None else self._prints.rows(inputs)
-        if rows is not None:
-            self._overlap.trained(rows)
-        self._batches.append(self._prints.batch(rows, targets))
+            copy = (targets if targets.dim() == 1 else targets.flatten(1)[:, 0]).clone()
+            self._targets.append(copy)
+            whole = copy if targets.dim() == 1 else None
+        if whole is None:
+            whole = self._prints.take(targets.reshape(1, -1))
+        self._waiting.append((None if inputs is None else self._prints.take(inputs), whole))
 
     def step_end(self, scene: Scene, optimizer: Optimizer) -> None:
         """Now and then, look."""
         self._inputs = None
-        if self._learning and len(self._batches) >= self._next:
+        if self._learning and len(self._batches) + len(self._waiting) >= self._next:
             self._next += self._next // 2
             self._look(scene)
 
     def end(self, scene: Scene) -> None:
         """Look once more."""
-        if self._batches or self._overlap.waits:
+        if self._batches or self._waiting or self._overlap.waits:
             self._look(scene)
 
+    def _work_out(self) -> None:
+        """The fingerprints of what was taken since the last time."""
+        waiting, self._waiting = self._waiting, []
+        known = iter(self._prints.of_taken([inputs for inputs, _ in waiting if inputs is not None]))
+        rows = [None if inputs is None else next(known) for inputs, _ in waiting]
+        for part in rows:
+            if part is not None:
+                self._overlap.trained(part)
+        copies = iter(self._prints.take_each([whole for _, whole in waiting if isinstance(whole, Tensor)]))
+        targets = [next(copies) if isinstance(whole, Tensor) else whole for _, whole in waiting]
+        self._batches += self._prints.batches(rows, targets)
+
     def _look(self, scene: Scene) -> None:
+        self._work_out()
         if "sorted" not in self._told and len(self._targets) >= 4:
             looked = sorted_by_value if self._targets[0].is_floating_point() else sorted_by_label
             self._tell(scene, "sorted", "targets-come-sorted", looked([part.cpu() for part in self._targets]))
