@@ -1,6 +1,8 @@
 """Transfer, measured: is the plan that `auto` chooses as good as the best fixed one, and what does it cost?
 
-    python benchmarks/transfer.py [--efficientnet FILE.pth] [--seeds 1] [--out FILE.json]
+    python benchmarks/transfer.py --seeds 3 --efficientnet FILE.pth --write docs/guide/transfer.md
+
+What was measured lies as JSON beside the page; cells that are there already are kept.
 
 (a) A small residual network learns Fashion-MNIST's classes 0–4 and is moved to 5–9 with 10, 50 and 500 pictures a
     class, and to scikit-learn's digits (drawn up to 28 × 28). Accuracy is on 1,000 pictures (digits: what is left)
@@ -9,18 +11,22 @@
     crops of the two photographs that scikit-learn ships: which photograph and which quarter of it, eight classes.
     Real pictures, but a small and easy set; no plan is told more than 30 crops a class.
 
-"Within noise" is: not worse than the best fixed plan by more than two standard errors of the paired difference.
-Costs are seconds of training, features and trials, in one process, without audit, baselines and report; each plan
-is run once a cell in the order given, so that a busy machine slows all of them.
+"Within noise" is: not worse than the best fixed plan by more than two standard errors of the paired difference on the
+test rows. Costs are seconds of processor time of one thread, in one process: features, solving, trials, training; no
+audit, baselines or report. An epoch is timed from its begin to the end of its validation, in the same seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import copy
+import functools
+import itertools
 import json
 import math
+import statistics
 import time
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -39,32 +45,116 @@ from ravine.train.losses import loss_of
 from ravine.train.machine import Machine
 from ravine.train.metrics import accuracy
 from ravine.train.trainer import Trainer
-from ravine.transfer import PLANS, Setting, choose_plan, freeze, name_of_head, ready, replace_head
+from ravine.transfer import PLANS, Ready, Setting, choose_plan, freeze, name_of_head, ready, replace_head
 
 EPOCHS = 12
 TEST = 1_000
+NOISE = 2.0
+DEAREST = 1.5
+BEGIN, END = "<!-- measured: benchmarks/transfer.py -->", "<!-- end of what was measured -->"
+Cells = dict[str, dict[str, Any]]
+Task = Callable[[], tuple[Setting, tuple[Tensor, Tensor]]]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--efficientnet", type=Path, help="weights of EfficientNet-Lite0")
     parser.add_argument("--seeds", type=int, default=1)
-    parser.add_argument("--out", type=Path)
+    parser.add_argument("--cells", default="", help="only those whose name has this in it")
+    parser.add_argument(
+        "--write", type=Path, help="Markdown page that has the table; the scores go into .json beside it"
+    )
     asked = parser.parse_args()
+    torch.set_num_threads(1)
     machine = Machine()
     machine.launch()
-    cells = []
+    kept = asked.write.with_suffix(".json") if asked.write is not None else None
+    cells: Cells = json.loads(kept.read_text(encoding="utf-8")) if kept is not None and kept.exists() else {}
     for seed in range(asked.seeds):
-        cells += fashion_and_digits(machine, seed)
+        made = fashion_and_digits(machine, seed)
         if asked.efficientnet is not None:
-            cells.append(photographs(machine, asked.efficientnet, seed))
-    good = sum(cell["within_noise"] for cell in cells)
-    print(f"auto within noise of the best fixed plan: {good} of {len(cells)} cells")
-    if asked.out is not None:
-        asked.out.write_text(json.dumps(cells, indent=1), encoding="utf-8")
+            made = itertools.chain(made, [photographs(machine, asked.efficientnet, seed)])
+        for name, task in made:
+            whole = f"{name}, seed {seed}"
+            if whole in cells or asked.cells not in whole:
+                continue
+            cells[whole] = cell(*task())
+            told(whole, cells[whole])
+            if kept is not None:
+                kept.write_text(json.dumps(cells, indent=1) + "\n", encoding="utf-8")
+    print(summed_up(cells))
+    if asked.write is not None:
+        page = asked.write.read_text(encoding="utf-8")
+        before, after = page.split(BEGIN)[0], page.split(END)[1]
+        asked.write.write_text(
+            f"{before}{BEGIN}\n\n{table(cells)}\n\n{summed_up(cells)}\n\n{END}{after}", encoding="utf-8"
+        )
 
 
-def fashion_and_digits(machine: Machine, seed: int) -> list[dict[str, Any]]:
+def told(name: str, found: dict[str, Any]) -> None:
+    plans = ", ".join(
+        f"{plan} {entry['accuracy']:.3f} ({entry['seconds']:.1f} s)" for plan, entry in found["fixed"].items()
+    )
+    print(
+        f"{name}: {plans}; auto → {found['auto']} {found['auto_accuracy']:.3f}, {found['auto_seconds']:.1f} s: "
+        f"{found['cost']:.2f} × {found['best']}'s; within noise: {found['within_noise']}; an epoch of the head on kept "
+        f"features {found['epoch_speedup']:.0f} × faster; {found['why']}",
+        flush=True,
+    )
+
+
+def summed_up(cells: Cells) -> str:
+    """The goals, counted."""
+    found = list(cells.values())
+    if not found:
+        return "Nothing measured."
+    within = [entry["within_noise"] for entry in found]
+    cheap = [entry["cost"] <= DEAREST for entry in found]
+    both = [a and b for a, b in zip(within, cheap, strict=True)]
+    costs, speeds = [entry["cost"] for entry in found], [entry["epoch_speedup"] for entry in found]
+    own = sum(entry["auto_seconds"] for entry in found)
+    best = sum(entry["fixed"][entry["best"]]["seconds"] for entry in found)
+    return (
+        f"Auto is within noise of the best fixed plan in {sum(within)} of {len(found)} cells, at no more than "
+        f"{DEAREST:g} times its cost in {sum(cheap)}, both in {sum(both)}. Its median cost is "
+        f"{statistics.median(costs):.2f} times the best plan's; that of all cells together {own / best:.2f} times. "
+        f"An epoch on kept features is faster by {min(speeds):.0f} to {max(speeds):.0f} times, "
+        f"{statistics.median(speeds):.0f} in the median, 20 or more in {sum(speed >= 20 for speed in speeds)} cells."
+    )
+
+
+def table(cells: Cells) -> str:
+    """A row a task, means over the seeds; the best fixed plan of the mean in bold."""
+    tasks: dict[str, list[dict[str, Any]]] = {}
+    for whole, entry in cells.items():
+        tasks.setdefault(whole.rpartition(", ")[0], []).append(entry)
+    lines = [
+        f"| moved to | {' | '.join(f'`{plan}`' for plan in PLANS)} | `auto` | took | within noise | cost, × the best's "
+        "| epoch on kept features |",
+        "|---" * (len(PLANS) + 6) + "|",
+    ]
+    for name, entries in tasks.items():
+        means = {plan: mean(entry["fixed"][plan]["accuracy"] for entry in entries) for plan in PLANS}
+        best = max(PLANS, key=lambda plan: means[plan])
+        shown = [f"{'**' * (plan == best)}{100 * means[plan]:.1f}%{'**' * (plan == best)}" for plan in PLANS]
+        taken = ", ".join(entry["auto"] for entry in entries)
+        costs = ", ".join(f"{entry['cost']:.2f}" for entry in entries)
+        within = sum(entry["within_noise"] for entry in entries)
+        own, faster = (mean(entry[key] for entry in entries) for key in ("auto_accuracy", "epoch_speedup"))
+        lines.append(
+            f"| {name} | {' | '.join(shown)} | {100 * own:.1f}% | {taken} "
+            f"| {within} of {len(entries)} | {costs} | {faster:.0f} × faster |"
+        )
+    return "\n".join(lines)
+
+
+def mean(values: Iterable[float]) -> float:
+    """Of a few numbers."""
+    return statistics.fmean(values)
+
+
+def fashion_and_digits(machine: Machine, seed: int) -> Iterator[tuple[str, Task]]:
+    """Names and tasks; a task is set up when it is called."""
     x, y = pictures("fashion-mnist")
     known = y < 5
     shape = InputShape(form="image", channels=1, height=28, width=28)
@@ -75,29 +165,32 @@ def fashion_and_digits(machine: Machine, seed: int) -> list[dict[str, Any]]:
     trainer = Trainer(source, loss_of(Kind.CLASSIFY), epochs=5, lr=3e-3, seed=seed, machine=machine, plan="safe")
     trainer.fit((x[begin], y[begin]), (x[begin[:500]], y[begin[:500]]))
     new_x, new_y = x[~known], y[~known] - 5
-    cells = []
+
+    def task(x: Tensor, y: Tensor, classes: int, amount: int) -> Task:
+        rows, rest = few(y, amount, seed)
+        setting = moved(source, x, y, rows, classes, machine, seed)
+        return lambda: (setting, (x[rest[:TEST]], y[rest[:TEST]]))
+
     for amount in (10, 50, 500):
-        rows, rest = few(new_y, amount, seed)
-        setting = moved(source, new_x, new_y, rows, 5, machine, seed)
-        cells.append(cell(f"fashion 5-9, {amount} a class", setting, (new_x[rest[:TEST]], new_y[rest[:TEST]])))
+        yield f"Fashion-MNIST 5–9, {amount} a class", task(new_x, new_y, 5, amount)
     digits, numbers = pictures("digits")
     digits = nn.functional.interpolate(digits.float(), size=28, mode="bilinear").round().to(torch.uint8)
     for amount in (10, 50):
-        rows, rest = few(numbers, amount, seed)
-        setting = moved(source, digits, numbers, rows, 10, machine, seed)
-        cells.append(cell(f"digits, {amount} a class", setting, (digits[rest[:TEST]], numbers[rest[:TEST]])))
-    return cells
+        yield f"digits, {amount} a class", task(digits, numbers, 10, amount)
 
 
-def photographs(machine: Machine, weights: Path, seed: int) -> dict[str, Any]:
-    x, y = crops(seed)
-    body = EfficientNetLite0()
-    body.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    source = Network(ImageNormalizer([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]), body)
-    rows, rest = few(y, 30, seed)
-    return cell(
-        "photographs, 30 crops a class", moved(source, x, y, rows, 8, machine, seed, epochs=4), (x[rest], y[rest])
-    )
+def photographs(machine: Machine, weights: Path, seed: int) -> tuple[str, Task]:
+    """Eight classes of crops."""
+
+    def task() -> tuple[Setting, tuple[Tensor, Tensor]]:
+        x, y = crops(seed)
+        body = EfficientNetLite0()
+        body.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
+        source = Network(ImageNormalizer([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]), body)
+        rows, rest = few(y, 30, seed)
+        return moved(source, x, y, rows, 8, machine, seed, epochs=4), (x[rest], y[rest])
+
+    return "photographs, 30 crops a class, EfficientNet-Lite0", task
 
 
 def moved(
@@ -126,70 +219,68 @@ def moved(
     )
 
 
-def cell(name: str, setting: Setting, test: tuple[Tensor, Tensor]) -> dict[str, Any]:
+def cell(setting: Setting, test: tuple[Tensor, Tensor]) -> dict[str, Any]:
     """Every fixed plan and auto on one task."""
-    found: dict[str, dict[str, Any]] = {}
-    for plan in PLANS:
-        found[plan] = run(setting.copied(), plan, test)
-    began = time.perf_counter()
+    warmed_up(setting)
+    found = {plan: run(functools.partial(ready, setting.copied(), plan), test) for plan in PLANS}
+    began = time.process_time()
     choice = choose_plan(setting)
-    chose = time.perf_counter() - began
-    own = run(setting.copied(), choice.plan, test)
+    chose = time.process_time() - began
+    own = run(functools.partial(choice.ready, setting.copied()), test)
     best = max(PLANS, key=lambda plan: found[plan]["accuracy"])
     gaps = found[best]["hits"] - own["hits"]
-    error = float(gaps.std()) / math.sqrt(len(gaps))
-    within = float(gaps.mean()) <= 2 * error
-    cost = (chose + own["seconds"]) / found[best]["seconds"]
-    dearest = max(entry["seconds"] for entry in found.values())
-    told = ", ".join(f"{plan} {entry['accuracy']:.3f} ({entry['seconds']:.1f} s)" for plan, entry in found.items())
-    speed = whole_epoch(setting) / found["linear"]["epoch_seconds"]
-    print(
-        f"{name}: {told}; auto → {choice.plan} {own['accuracy']:.3f}, {chose + own['seconds']:.1f} s: {cost:.2f} × the "
-        f"best plan's, {(chose + own['seconds']) / dearest:.2f} × the dearest's; within noise: {within}; "
-        f"kept features: an epoch {speed:.0f} × faster",
-        flush=True,
-    )
     return {
-        "cell": name,
         "fixed": {plan: {"accuracy": e["accuracy"], "seconds": e["seconds"]} for plan, e in found.items()},
         "auto": choice.plan,
         "auto_accuracy": own["accuracy"],
         "choosing_seconds": chose,
         "auto_seconds": chose + own["seconds"],
         "best": best,
-        "within_noise": within,
-        "cost_of_best": cost,
-        "cost_of_dearest": (chose + own["seconds"]) / dearest,
-        "epoch_speedup": speed,
+        "within_noise": float(gaps.mean()) <= NOISE * float(gaps.std()) / math.sqrt(len(gaps)),
+        "cost": (chose + own["seconds"]) / found[best]["seconds"],
+        "epoch_speedup": whole_epoch(setting) / found["linear"]["epoch_seconds"],
         "why": choice.words,
     }
 
 
-def run(setting: Setting, plan: Any, test: tuple[Tensor, Tensor]) -> dict[str, Any]:
-    began = time.perf_counter()
-    made = ready(setting, plan)
-    outcome = made.trainer.fit(made.train, made.held)
-    seconds = time.perf_counter() - began
-    setting.network.eval()
+def run(make: Callable[[], Ready], test: tuple[Tensor, Tensor]) -> dict[str, Any]:
+    """What a plan costs, features and all, and what it makes of the test rows."""
+    began = time.process_time()
+    made = make()
+    seconds = epoch_seconds(made.trainer, made.train, made.held)
+    whole = time.process_time() - began
+    network = made.network
+    network.eval()
     with torch.no_grad():
-        outputs = torch.cat([setting.network(part) for part in test[0].split(256)])
+        outputs = torch.cat([network(part) for part in test[0].split(256)])
     hits = (outputs.argmax(1) == test[1]).float()
-    return {
-        "accuracy": float(hits.mean()),
-        "hits": hits,
-        "seconds": seconds,
-        "epoch_seconds": made.train.rows / max(outcome.samples_per_second, 1e-9),
-    }
+    return {"accuracy": float(hits.mean()), "hits": hits, "seconds": whole, "epoch_seconds": seconds}
+
+
+def epoch_seconds(trainer: Trainer, train: TensorBatches, held: TensorBatches | None) -> float:
+    """Train, and say how long an epoch with its validation takes; the first, which warms up, is left out."""
+    ends: list[float] = []
+    trainer.on("epoch_end", lambda _: ends.append(time.process_time()))
+    trainer.fit(train, held)
+    return (ends[-1] - ends[0]) / max(len(ends) - 1, 1)
 
 
 def whole_epoch(setting: Setting) -> float:
     """Seconds of an epoch of the head alone when the frozen body runs each time."""
     own = setting.copied()
     freeze(own.parts)
-    choices = {**own.choices, "epochs": 1}
-    trainer = Trainer(own.network, own.loss, seed=own.seed, machine=own.machine, **choices)
-    outcome = trainer.fit(own.train)
-    return own.train.rows / outcome.samples_per_second
+    choices = {**own.choices, "epochs": 3}
+    trainer = Trainer(
+        own.network, own.loss, metrics=own.metrics, watch=own.watch, seed=own.seed, machine=own.machine, **choices
+    )
+    return epoch_seconds(trainer, own.train, own.held)
+
+
+def warmed_up(setting: Setting) -> None:
+    """What a process does once, imports and the like, is nobody's cost."""
+    whole_epoch(setting)
+    made = ready(setting.copied(), "linear")
+    made.trainer.fit(made.train, made.held)
 
 
 def few(y: Tensor, amount: int, seed: int) -> tuple[Tensor, Tensor]:

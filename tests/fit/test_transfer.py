@@ -65,6 +65,17 @@ def test_every_plan_leaves_an_ordinary_run(made, plan):
 def test_auto_says_what_it_chose_and_why(made):
     run = moved(made, "auto")
     told = json.loads((run.folder.path / "transfer.json").read_text())
+    section = run.results.transfer
+    assert section.auto
+    assert section.plan == told["plan"]
+    assert section.reason == told["reason"]
+    assert [trial.plan for trial in section.trials] == [trial["plan"] for trial in told["trials"]]
+    assert [trial.chosen for trial in section.trials].count(True) == 1
+    assert section.parts[-1].name == "head"
+    page = run.report.read_text(encoding="utf-8")
+    assert "What was kept of the pretrained network" in page
+    assert "these data" in page  # its place in the 2 × 2
+    assert not any((run.folder.path / "trials").glob("*/checkpoints"))
     assert Recipe.read(run.folder.recipe).transfer.plan == told["plan"]
     assert "LogME" in " ".join(run.results.train.regularization)
     assert load(run.folder.path).classes == ("0", "1")

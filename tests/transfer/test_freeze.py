@@ -92,3 +92,26 @@ def test_parts_of_every_family_for_pictures(name):
     assert head is not None
     counted = sum(p.numel() for part in parts_of(body, head) for p in part.parameters())
     assert counted == sum(p.numel() for p in body.parameters()) - sum(p.numel() for p in head.parameters())
+
+
+def test_held_statistics_stay_while_weights_learn(setting_of):
+    setting = setting_of()
+    before = {name: value.clone() for name, value in setting.network.state_dict().items()}
+    made = ready(setting, "fine-tune")
+    made.trainer.fit(made.train, made.held)
+    after = setting.network.state_dict()
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert not [name for name in moved if "running_" in name or "num_batches" in name]
+    assert [name for name in moved if name.startswith("body.stem")]
+    unfreeze(setting.parts)
+    assert all(module.training for part in setting.parts for module in part.modules)
+
+
+def test_statistics_move_where_they_are_let(setting_of):
+    setting = setting_of(holds=False)
+    before = {name: value.clone() for name, value in setting.network.named_buffers()}
+    made = ready(setting, "fine-tune")
+    made.trainer.fit(made.train, made.held)
+    assert not any(
+        torch.equal(value, before[name]) for name, value in setting.network.named_buffers() if "running_mean" in name
+    )

@@ -1,10 +1,12 @@
 import numpy as np
+import pytest
 import torch
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from ravine.data.task import Kind
 from ravine.train.losses import loss_of
 from ravine.transfer import solve_head
+from ravine.transfer.probe import _Problem
 
 
 def standardized(x):
@@ -42,3 +44,23 @@ def test_held_rows_choose_the_penalty_and_flat_features_do_no_harm():
     assert found.penalty == 1.0  # nothing can be learned: the strongest is best
     assert torch.isfinite(found.weight).all()
     assert not found.weight[:, 0].any()
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("kind", list(Kind))
+def test_the_slope_is_that_of_the_loss(kind, smoothing):
+    generator = torch.Generator().manual_seed(3)
+    x = torch.randn(12, 4, generator=generator, dtype=torch.float64)
+    target = {
+        Kind.CLASSIFY: torch.arange(12) % 3,
+        Kind.MULTI_LABEL: (torch.rand(12, 3, generator=generator) > 0.5).double(),
+        Kind.REGRESS: torch.randn(12, 3, generator=generator, dtype=torch.float64),
+    }[kind]
+    loss = loss_of(kind, 0.0 if kind is Kind.REGRESS else smoothing)
+    point = torch.randn(15, generator=generator, dtype=torch.float64, requires_grad=True)
+    flat = point.reshape(3, 5)
+    value = loss(x @ flat[:, :-1].T + flat[:, -1], target) + 0.5 * 0.3 * (flat[:, :-1] ** 2).sum()
+    value.backward()
+    found, slope = _Problem(x, target, 3, loss)._value_and_slope(point.detach().numpy(), 0.3)
+    assert found == pytest.approx(float(value.detach()))
+    np.testing.assert_allclose(slope, point.grad.numpy(), atol=1e-12)

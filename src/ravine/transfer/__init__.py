@@ -13,13 +13,14 @@ from ravine.transfer.plans import PLANS, Ready, ready
 from ravine.transfer.probe import Solved, solve_head
 from ravine.transfer.rates import Rated, rate_scales
 from ravine.transfer.setting import Setting
-from ravine.transfer.similarity import Known, known_of, randomized
+from ravine.transfer.similarity import Compared, Known, known_of, randomized
 from ravine.transfer.unfreezing import Unfreezing
 
 __all__ = [
     "L2SP",
     "PLANS",
     "Choice",
+    "Compared",
     "Known",
     "Part",
     "Rated",

@@ -17,6 +17,9 @@ from ravine.train.trainer import Transform
 _AT_LEAST_ONE = Interval(1)
 _ROWS = 256  # a pass
 
+FULL = 1_024
+"""Rows of a step on kept features: a step costs the same up to here, and the problem is convex."""
+
 
 def features_of(network: nn.Module, head: nn.Module, batches: Iterable[tuple[Any, ...]]) -> Tensor:
     """What `head` is given for each row, (rows, features), in evaluation mode and without gradients.
@@ -57,8 +60,11 @@ def cached(
     *,
     transform: Transform | None = None,
     views: int = 1,
+    plain: Tensor | None = None,
 ) -> TensorBatches:
-    """`batches` with the features of their rows in place of the rows.
+    """`batches` with the features of their rows in place of the rows, all in one tensor where the network is.
+
+    Steps are larger than they were, up to `FULL` rows, and in one piece.
 
     Args:
         network: Fields → outputs.
@@ -67,6 +73,7 @@ def cached(
         transform: What changes training rows anew at each sight.
         views: With `transform`, how many changed versions of each row are kept; the unchanged one is
             always among them. Without, one is all there is.
+        plain: Features of the unchanged rows, where they are known already.
 
     Raises:
         BadValue: Fewer than one view; features cannot stand for the body.
@@ -74,7 +81,8 @@ def cached(
     _AT_LEAST_ONE.check("transfer", "views", views)
     rows = torch.arange(len(batches.target)) if batches.subset is None else batches.subset
     home = next(network.parameters()).device
-    parts, targets = [features_of(network, head, _fields(batches, rows, home))], [_picked(batches.target, rows)]
+    parts = [features_of(network, head, _fields(batches, rows, home)) if plain is None else plain]
+    targets = [_picked(batches.target, rows)]
     for _ in range(views if transform is not None else 0):
         changed: list[Tensor] = []
         kept = targets[0].to(home)
@@ -92,14 +100,19 @@ def cached(
     return TensorBatches(
         (torch.cat(parts),),
         torch.cat(targets).to(home),
-        batch_size=batches.batch_size,
+        batch_size=max(batches.batch_size, FULL),
         order=batches.order,
         seed=batches.seed,
-        pieces=batches.pieces,
         rank=batches.rank,
         world=batches.world,
         device=batches.device,
     )
+
+
+def rows_in_pieces(batches: TensorBatches, home: torch.device) -> tuple[Iterator[tuple[Tensor, ...]], Tensor]:
+    """All rows of `batches` in their order, some at a time on `home`, and their targets; whoever walks through them."""
+    rows = torch.arange(len(batches.target)) if batches.subset is None else batches.subset
+    return _fields(batches, rows, home), _picked(batches.target, rows)
 
 
 def _fields(batches: TensorBatches, rows: Tensor, home: torch.device) -> Iterator[tuple[Tensor, ...]]:

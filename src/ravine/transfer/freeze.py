@@ -26,8 +26,22 @@ def freeze(parts: Iterable[Part]) -> None:
             module.train = MethodType(_stay, module)  # type: ignore[method-assign]
 
 
+def hold_statistics(parts: Iterable[Part]) -> None:
+    """Keep normalizing by the statistics that `parts` came with, while their weights learn.
+
+    A head solved on the body in evaluation mode then fits the body in training, and few rows do not spoil what many
+    have told: with moving statistics a short training on other pictures can lose nearly all that the body knew.
+    Frozen modules stay frozen; `unfreeze` lets go of these too.
+    """
+    for part in parts:
+        for module in part.modules:
+            if getattr(module, "running_mean", None) is not None and not is_frozen(module):
+                module.training = False
+                module.train = MethodType(_hold, module)  # type: ignore[method-assign]
+
+
 def unfreeze(parts: Iterable[Part], *, training: bool = True) -> None:
-    """Let `parts` learn again.
+    """Let `parts` learn again, statistics too.
 
     Args:
         parts: Frozen or not.
@@ -37,15 +51,19 @@ def unfreeze(parts: Iterable[Part], *, training: bool = True) -> None:
         for parameter in part.parameters():
             parameter.requires_grad_(True)
         for module in part.modules:
-            if is_frozen(module):
+            if _told(module) in (_stay, _hold):
                 del module.__dict__["train"]
                 module.training = training
 
 
 def is_frozen(module: nn.Module) -> bool:
     """Whether `module` itself was frozen."""
-    method = module.__dict__.get("train")
-    return getattr(method, "__func__", None) is _stay
+    return _told(module) is _stay
+
+
+def _told(module: nn.Module) -> object:
+    """What stands in place of the module's `train`, None where nothing does."""
+    return getattr(module.__dict__.get("train"), "__func__", None)
 
 
 def _stay(self: nn.Module, mode: bool = True) -> nn.Module:
@@ -53,4 +71,10 @@ def _stay(self: nn.Module, mode: bool = True) -> nn.Module:
     self.training = False
     for child in self.children():
         child.train(mode)
+    return self
+
+
+def _hold(self: nn.Module, mode: bool = True) -> nn.Module:  # noqa: ARG001 (as train has it)
+    """In place of `train`, for a normalization whose weights learn."""
+    self.training = False
     return self

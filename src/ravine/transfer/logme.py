@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,24 @@ def log_evidence(features: Floats, targets: Floats, *, rounds: int = 200, tolera
     Source: You, Liu, Wang & Long 2021, "LogME: Practical Assessment of Pre-trained Models for Transfer
         Learning", algorithm 1; MacKay 1992, "Bayesian Interpolation", for the fixed point.
     """
+    return fitted(features, targets, rounds=rounds, tolerance=tolerance).evidence
+
+
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """The linear model at its best α and β.
+
+    Attributes:
+        evidence: Log evidence of a row, mean over target columns.
+        weights: Mean of w, (features, columns).
+    """
+
+    evidence: float
+    weights: Floats
+
+
+def fitted(features: Floats, targets: Floats, *, rounds: int = 200, tolerance: float = 1e-10) -> Fitted:
+    """As `log_evidence`, with the mean weights βσ/(α + βσ²)·uᵀy, which are a ridge regression's."""
     f = np.asarray(features, dtype=np.float64)
     y = np.asarray(targets, dtype=np.float64)
     y = y[:, None] if y.ndim == 1 else y
@@ -40,11 +59,13 @@ def log_evidence(features: Floats, targets: Floats, *, rounds: int = 200, tolera
         raise BadValue(refusal("logme", "features and targets", "have the same rows", (f.shape, y.shape)))
     if not (np.isfinite(f).all() and np.isfinite(y).all()):
         raise BadValue("logme: features and targets must be finite.")
-    left, sigma, _ = np.linalg.svd(f, full_matrices=False)
-    return float(np.mean([_one(left, sigma, column, f.shape[1], rounds, tolerance) for column in y.T]))
+    left, sigma, right = np.linalg.svd(f, full_matrices=False)
+    found = [_one(left, sigma, column, f.shape[1], rounds, tolerance) for column in y.T]
+    return Fitted(float(np.mean([one[0] for one in found])), right.T @ np.stack([one[1] for one in found], axis=1))
 
 
-def _one(left: Floats, sigma: Floats, y: Floats, d: int, rounds: int, tolerance: float) -> float:
+def _one(left: Floats, sigma: Floats, y: Floats, d: int, rounds: int, tolerance: float) -> tuple[float, Floats]:
+    """Of one column: its evidence a row, and the mean weights along the right singular vectors."""
     n = len(y)
     z = left.T @ y
     outside = max(float(y @ y - z @ z), 0.0)  # of y, what no weights reach
@@ -70,7 +91,7 @@ def _one(left: Floats, sigma: Floats, y: Floats, d: int, rounds: int, tolerance:
         - alpha / 2 * norm
         - log_det / 2
     )
-    return evidence / n
+    return evidence / n, beta * sigma * z / (alpha + beta * squares)
 
 
 def _terms(squares: Floats, z: Floats, outside: float, alpha: float, beta: float) -> tuple[float, float]:

@@ -13,6 +13,7 @@ from ravine.regularize.chosen import Chosen
 from ravine.train.losses import Loss
 from ravine.train.machine import Machine
 from ravine.train.trainer import Metrics, Transform
+from ravine.transfer.kept import Kept
 from ravine.transfer.parts import Part, parts_of
 from ravine.transfer.rates import BODY
 
@@ -42,6 +43,8 @@ class Setting:
         layer_decay: Factor of the rate from one part of the body to the one before.
         l2_sp: α of the pull towards the pretrained weights.
         unfreeze: Epochs from one part woken to the next; 0 wakes all at once.
+        holds: Whether a pretrained body normalizes by its own statistics while it learns.
+        kept: Features of the rows and the head solved on them, where `kept_of` has made them already.
     """
 
     network: nn.Module
@@ -64,6 +67,8 @@ class Setting:
     layer_decay: float | None = None
     l2_sp: float = 0.0
     unfreeze: float = 0.0
+    holds: bool = True
+    kept: Kept | None = None
 
     @property
     def head(self) -> nn.Linear:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ravine.core.intervals import POSITIVE
-from ravine.transfer.freeze import freeze, is_frozen, unfreeze
+from ravine.transfer.freeze import freeze, hold_statistics, is_frozen, unfreeze
 from ravine.transfer.parts import Part
 
 if TYPE_CHECKING:
@@ -38,8 +38,10 @@ class Unfreezing:
         """How many of so many parts, counted from the top, learn in this epoch (from 0)."""
         return min(int(epoch / self.every), parts)
 
-    def attach(self, trainer: Trainer, parts: Sequence[Part]) -> None:
+    def attach(self, trainer: Trainer, parts: Sequence[Part], *, held: bool = False) -> None:
         """Freeze and wake `parts`, first the one next to the input, as `trainer` goes on; in the end all are awake.
+
+        Those that are awake keep their statistics where `held`.
 
         All parameters must need gradients now: the optimizer is told of all of them, and passes over those
         that get none.
@@ -49,6 +51,8 @@ class Unfreezing:
             asleep = len(parts) - self.awake(trainer.epoch, len(parts))
             freeze(part for part in parts[:asleep] if not _sleeps(part))
             unfreeze(part for part in parts[asleep:] if _sleeps(part))
+            if held:
+                hold_statistics(parts[asleep:])
 
         trainer.on("start", settle)
         trainer.on("epoch_start", settle)

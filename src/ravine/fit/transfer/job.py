@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
 from typing import Any
 
 from ravine.core.errors import BadValue
@@ -14,6 +15,7 @@ from ravine.data.raw import Raw
 from ravine.data.task import Task
 from ravine.fit.job import Job
 from ravine.fit.resolve import training_choices
+from ravine.fit.transfer.section import transfer_section
 from ravine.fit.transfer.source import Source, source_of
 from ravine.initialize import find_head
 from ravine.models import Built
@@ -30,6 +32,9 @@ from ravine.transfer.sources import Opened
 
 CHOICE = "transfer.json"
 """In the run folder: what plan = "auto" measured and tried."""
+
+TRIALS = "trials"
+"""In the run folder while it chooses: the beginnings of trainings."""
 
 
 def job_for(recipe: Recipe) -> type[Job]:
@@ -69,26 +74,42 @@ class TransferJob(Job):
         if not isinstance(train, TensorBatches):
             raise BadValue("transfer: needs rows, and got torch data sets or loaders. Give a file, a folder or arrays.")
         setting = self._setting(trainer, train, validate)
-        spent, words = 0.0, [f"pretrained: {self._opened.words}" if self._opened is not None else ""]
+        assert self._opened is not None
+        words, choice = [f"pretrained: {self._opened.words}"], None
+        folder, minutes = self.folder.path, self.recipe.train.minutes
         if self.recipe.transfer.plan == "auto":
-            self.show.step("transfer", "measures features and tries plans on short budgets")
-            choice: Choice = self.machine.from_first(choose_plan(setting))
+            choice = self._chosen(setting)
             words.append(f"plan {choice.words}")
-            spent = choice.seconds
-            self.settle(Recipe.of(merged(self.recipe.model_dump(), {"transfer": {"plan": choice.plan}})))
-            if self.machine.speaks:
-                write_json(self.folder.path / CHOICE, dataclasses.asdict(choice))
         plan = self.recipe.transfer.plan
         assert plan in PLANS
-        minutes = self.recipe.train.minutes
-        left = {} if minutes is None else {"minutes": max(minutes - spent / 60, 0.01)}
-        made = ready(setting, plan, run_dir=self.folder.path, resume=self.resumes, **left)
+        lost = choice.lost if choice is not None else 0.0
+        left = {} if minutes is None else {"minutes": max(minutes - lost / 60, 0.01)}
+        if choice is not None:
+            made = choice.ready(setting, run_dir=folder, **left)
+        else:
+            made = ready(setting, plan, run_dir=folder, resume=self.resumes, **left)
         words += [f"plan {plan}", *made.words]
-        self.keep("transfer", "; ".join(words))
+        section = transfer_section(setting, plan, self._opened.words, choice)
+        if choice is None and self.resumes and self.results.transfer is not None:
+            section = self.results.transfer  # what was measured before the interruption
+        self.keep("transfer", "; ".join(words), transfer=section)
         try:
             return super().train(made.trainer, made.train, made.held, [*regularization, *words])
         finally:
             unfreeze(setting.parts, training=False)
+
+    def _chosen(self, setting: Setting) -> Choice:
+        """The plan measured and tried; from here on the recipe names it."""
+        self.show.step("transfer", "measures features, and begins plans to see how they do")
+        trials = self.folder.path / TRIALS
+        if self.machine.speaks:
+            shutil.rmtree(trials, ignore_errors=True)  # of a run that was stopped while it chose
+        self.machine.barrier()
+        choice = choose_plan(setting, folder=trials)
+        self.settle(Recipe.of(merged(self.recipe.model_dump(), {"transfer": {"plan": choice.plan}})))
+        if self.machine.speaks:
+            write_json(self.folder.path / CHOICE, choice.to_json())
+        return choice
 
     def _setting(self, trainer: Trainer, train: TensorBatches, held: TensorBatches | None) -> Setting:
         choices = self.recipe.transfer
@@ -116,6 +137,7 @@ class TransferJob(Job):
             layer_decay=None if choices.layer_decay == "none" else choices.layer_decay,
             l2_sp=choices.l2_sp,
             unfreeze=choices.unfreeze,
+            holds=choices.statistics == "held",
         )
 
 

@@ -20,6 +20,7 @@ from ravine.report.panels import (
     repair,
     residuals,
     test,
+    transfer,
 )
 
 PANELS: tuple[Maker, ...] = (
@@ -29,6 +30,7 @@ PANELS: tuple[Maker, ...] = (
     data.panel,
     preparation.panel,
     model.panel,
+    transfer.panel,
     baselines.panel,
     plan.panel,
     test.panel,
