@@ -181,6 +181,21 @@ def test_a_hard_exit_loses_nothing(program, watched, history):
     assert history().series("train_loss", "step").steps == tuple(range(30))
 
 
+@pytest.mark.slow
+def test_a_long_training_takes_no_more_memory(program, watched, tmp_path):
+    """What is kept grows with the logarithm of the training: 80,000 more steps add little to 20,000."""
+    program(
+        STEPS
+        + """
+        if n == 20_000 or n == 99_999:
+            print(int(open("/proc/self/statm").read().split()[1]) * os.sysconf("SC_PAGE_SIZE"))
+"""
+    )
+    early, late = map(int, watched("train.py", "100000").stdout.split())
+    assert late - early < 4 * 2**20
+    assert (tmp_path / "record" / "metrics.jsonl").stat().st_size < 20 * 2**20
+
+
 def test_a_fork_is_not_watched(program, watched, history):
     program(
         STEPS
