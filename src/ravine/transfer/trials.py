@@ -32,6 +32,9 @@ LONGEST = 1 / 3
 SLOWING = 0.25
 """Mean pace of what is left of a training as a share of the pace at the end of the trial."""
 
+NEAR = 1.5
+"""Times the leader's loss, within which a plan must have come for its pace to count: far off any pace looks enough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Begun:
@@ -120,15 +123,16 @@ class _Rising(_Once):
     """Tries fresh weights for longer, while they could still pass what leads."""
 
     def __call__(self, trainer: Trainer) -> None:
-        losses = [row["val_loss"] for row in trainer.rows[-3:]]
+        losses = [row["val_loss"] for row in trainer.rows[-2:]]
         if len(losses) < 2:
             return
         loss, aim, left = losses[-1], self._leader.loss, trainer.epochs - trainer.epoch
-        pace = (losses[0] - loss) / (len(losses) - 1)
+        pace = losses[0] - loss
         told = f"a loss of {loss:.3g}, falling by {pace:.2g} an epoch"
         if not loss - pace * left < aim:
             self.stop(trainer, f"{told}: not at this pace does it reach {aim:.3g}, which leads")
         elif trainer.epoch >= LONGEST * trainer.epochs:
             ends = max(loss - SLOWING * pace * left, 0.0)
-            self.promises = ends < aim
-            self.stop(trainer, f"{told}: expected to end at {ends:.3g}, what leads has {aim:.3g}")
+            self.promises = ends < aim and loss < NEAR * aim
+            said = f"expected to end at {ends:.3g}" if loss < NEAR * aim else "too far off to be told from its pace"
+            self.stop(trainer, f"{told}: {said}, what leads has {aim:.3g}")

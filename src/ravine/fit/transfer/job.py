@@ -86,6 +86,8 @@ class TransferJob(Job):
         left = {} if minutes is None else {"minutes": max(minutes - lost / 60, 0.01)}
         if choice is not None:
             made = choice.ready(setting, run_dir=folder, **left)
+            if self.machine.speaks:
+                shutil.rmtree(folder / TRIALS, ignore_errors=True)
         else:
             made = ready(setting, plan, run_dir=folder, resume=self.resumes, **left)
         words += [f"plan {plan}", *made.words]
