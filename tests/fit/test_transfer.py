@@ -11,9 +11,11 @@ from typer.testing import CliRunner
 
 from ravine.cli.app import app
 from ravine.core.errors import BadRun, BadValue
-from ravine.fit.fit import fit, load
+from ravine.fit.fit import fit, load, resume
 from ravine.fit.model_folder import load_model
+from ravine.records.results import Results
 from ravine.train.recipe import Recipe
+from ravine.transfer import automatic
 
 QUICK = {"show": "quiet", "plan": "safe", "augment": "none", "threads": 1}
 
@@ -131,3 +133,21 @@ def test_the_verb(made, tmp_path):
     assert told.exit_code == 0, told.output
     assert "plan linear" in told.output
     assert (tmp_path / "run" / "report.html").is_file()
+
+
+def test_stopped_while_it_chooses_it_chooses_again(made, tmp_path, monkeypatch):
+    x, y = made[1]
+    np.savez(tmp_path / "new.npz", x=x, y=y)
+
+    def leave(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(automatic, "begin", leave)
+        patched.setattr(automatic.Judged, "leaves_room", True)
+        with pytest.raises(KeyboardInterrupt):
+            moved((made[0], str(tmp_path / "new.npz"), tmp_path), "run")
+    assert Results.read(tmp_path / "run" / "results.json").status == "interrupted"
+    run = resume(tmp_path / "run", show="quiet")
+    assert run.status == "done"
+    assert run.results.transfer.plan == Recipe.read(run.folder.recipe).transfer.plan != "auto"

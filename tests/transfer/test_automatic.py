@@ -52,8 +52,8 @@ def test_the_chosen_plan_goes_on_from_its_trial_to_the_same_bits(learned, monkey
 
     passed = []
 
-    def only_it(setting, name, folder, leader):
-        found = begin(setting, name, folder, leader)
+    def only_it(setting, name, folder, leader, **more):
+        found = begin(setting, name, folder, leader, **more)
         passed.append(found.epochs)
         return dataclasses.replace(found, promises=name == plan)
 
@@ -116,3 +116,21 @@ def test_fresh_weights_are_new_and_repeat(setting_of):
 def test_without_held_rows_there_is_nothing_to_choose_by(setting_of):
     with pytest.raises(BadValue, match="validation rows"):
         choose_plan(dataclasses.replace(setting_of(), held=None))
+
+
+def test_trials_leave_time_for_those_that_follow(learned, monkeypatch):
+    given = {}
+    begin = room.begin
+
+    def noted(setting, name, folder, leader, *, minutes):
+        given[name] = minutes
+        return begin(setting, name, folder, leader, minutes=minutes)
+
+    monkeypatch.setattr(room, "begin", noted)
+    monkeypatch.setattr(room, "MANY", 1)
+    monkeypatch.setattr(room.Judged, "leaves_room", True)
+    choose_plan(dataclasses.replace(learned, choices={**CHOICES, "epochs": 1, "minutes": 10.0}))
+    assert list(given) == ["last-block", "fine-tune", "scratch"]
+    assert 7 < given["last-block"] < 8.1
+    assert 8 < given["fine-tune"] < 9.1
+    assert 9 < given["scratch"] < 10

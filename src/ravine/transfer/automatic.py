@@ -22,7 +22,7 @@ from ravine.transfer.kept import Kept, kept_of, rows_of
 from ravine.transfer.plans import PlanName, Ready, ready, top_parts
 from ravine.transfer.setting import Setting
 from ravine.transfer.similarity import Compared, compared
-from ravine.transfer.trials import Begun, begin
+from ravine.transfer.trials import SHARE, Begun, begin
 
 FEW = 20
 """Rows a class below which a head alone is learned: a body learns little from so few, and they choose no plan."""
@@ -204,11 +204,13 @@ class _Choosing:
         if much or not similar:
             plans.append("scratch")
         reason = "no dearer plan is better beyond noise"
-        for plan in plans:
+        for place, plan in enumerate(plans):
             if plan == "fine-tune" and self.begun and not much and best.judged.clearly_better(self.begun[-1].judged):
                 reason = "data are few, and training the last block does harm"
                 continue
-            found = begin(setting, plan, self.folder / plan, best.judged)
+            found = begin(
+                setting, plan, self.folder / plan, best.judged, minutes=self._minutes(others=len(plans) - place - 1)
+            )
             self.begun.append(found)
             self._note(found, best)
             if found.folder is not None and (found.promises or found.judged.beats(best.judged)):
@@ -217,6 +219,15 @@ class _Choosing:
                 reason = f"{reason}; {found.words}" if found.promises else reason
                 best = found
         return best, reason
+
+    def _minutes(self, others: int) -> float | None:
+        """What is left of the time for a plan, the trials of so many others counted in."""
+        asked = self.setting.choices.get("minutes")
+        if asked is None:
+            return None
+        left = float(asked) - (time.perf_counter() - self.began) / 60
+        minutes: float = self.setting.machine.from_first(max(left * (1 - SHARE * others), 0.01))
+        return minutes
 
     def _note(self, found: Begun, best: Begun | None) -> None:
         gains = None if best is None else found.judged.hits - best.judged.hits

@@ -69,10 +69,11 @@ class Compared:
 
     @property
     def similar(self) -> bool:
-        """Whether the pretrained ones are more probable to have made the targets, and no worse beyond noise."""
+        """Whether the pretrained ones tell more: on held rows where that is beyond noise, else by LogME."""
         share = min(max(self.random.linear, 0.0), 1.0)
         noise = (2 * share * (1 - share) / self.held) ** 0.5
-        return self.pretrained.logme > self.random.logme and self.pretrained.linear >= self.random.linear - noise
+        gap = self.pretrained.linear - self.random.linear
+        return gap > 0 if abs(gap) > noise else self.pretrained.logme > self.random.logme
 
     def __str__(self) -> str:
         rows = f"{self.train} training and {self.held} held rows"
