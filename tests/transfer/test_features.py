@@ -67,3 +67,20 @@ def test_the_linear_plan_trains_the_head_of_the_network_alone(setting_of):
     changed = [n for n, value in setting.network.state_dict().items() if not torch.equal(value, before[n])]
     assert changed == ["body.head.weight", "body.head.bias"]
     assert isinstance(made.train, TensorBatches)
+
+
+def test_a_network_that_goes_on_after_its_head_can_still_be_fine_tuned(setting_of):
+    class Softer(nn.Module):
+        def __init__(self, body):
+            super().__init__()
+            self.body = body
+
+        def forward(self, x):
+            return torch.log_softmax(self.body(x), 1)
+
+    setting = setting_of(network=Softer(setting_of().network.body))
+    made = ready(setting, "fine-tune")
+    assert any("cannot be kept" in word for word in made.words)
+    assert made.trainer.fit(made.train, made.held).epochs == 2
+    with pytest.raises(BadValue, match="cannot be kept"):
+        ready(setting, "linear")

@@ -160,7 +160,13 @@ def choose_plan(setting: Setting, *, folder: Path | None = None) -> Choice:
     """
     if setting.held is None:
         raise BadValue("transfer: plan = 'auto' needs validation rows. Name a plan, or set split.val.")
-    return _Choosing(setting, folder).chosen()
+    choosing = _Choosing(setting, folder)
+    try:
+        return choosing.chosen()
+    except BaseException:
+        if choosing.ours:
+            shutil.rmtree(choosing.folder, ignore_errors=True)
+        raise
 
 
 class _Choosing:

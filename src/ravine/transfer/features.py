@@ -21,6 +21,10 @@ FULL = 1_024
 """Rows of a step on kept features: a step costs the same up to here, and the problem is convex."""
 
 
+class NoFeatures(BadValue):
+    """Features cannot stand for the body: the answer is not what the head makes of one vector a row."""
+
+
 def features_of(network: nn.Module, head: nn.Module, batches: Iterable[tuple[Any, ...]]) -> Tensor:
     """What `head` is given for each row, (rows, features), in evaluation mode and without gradients.
 
@@ -30,8 +34,7 @@ def features_of(network: nn.Module, head: nn.Module, batches: Iterable[tuple[Any
         batches: Fields of some rows each.
 
     Raises:
-        BadValue: The network's answer is not what `head` makes of one vector a row: then features cannot stand
-            for the body.
+        NoFeatures: The network's answer is not what `head` makes of one vector a row.
     """
     found: list[Tensor] = []
     with _still(network), _given_to(head) as given, torch.no_grad():
@@ -45,7 +48,7 @@ def features_of(network: nn.Module, head: nn.Module, batches: Iterable[tuple[Any
                 or len(given[0]) != rows
                 or not _is_answer(head, given[0], outputs)
             ):
-                raise BadValue(
+                raise NoFeatures(
                     "transfer: the network's answer is not its head's, applied to one vector a row, so that features "
                     "of the body cannot be kept. Use plan = 'last-block' or 'fine-tune'."
                 )

@@ -13,7 +13,7 @@ from ravine.data.batches import TensorBatches
 from ravine.records.folder import RunFolder
 from ravine.train.checkpoint import Snapshots
 from ravine.train.trainer import Trainer
-from ravine.transfer.features import cached
+from ravine.transfer.features import NoFeatures, cached
 from ravine.transfer.freeze import freeze, hold_statistics
 from ravine.transfer.kept import Kept, kept_of, solved_on
 from ravine.transfer.l2_sp import L2SP
@@ -176,7 +176,10 @@ def _head_first(setting: Setting, where: Where) -> list[str]:
     """
     if where.goes_on:  # the snapshot holds the head
         return ["head solved on kept features first"]
-    solved = known(setting).solved
+    try:
+        solved = known(setting).solved
+    except NoFeatures:
+        return ["head as it is: the network goes on after it, so that features cannot be kept"]
     solved.put_into(setting.head)
     return [f"head solved on kept features first (λ = {solved.penalty:g})"]
 
