@@ -54,6 +54,14 @@ def test_weights_from_a_file(tmp_path, ending):
     assert find_head(opened.module).out_features == 3
 
 
+def test_weights_of_a_run_come_with_its_input_statistics(tmp_path):
+    body = pretrained()
+    state = {f"body.{name}": value for name, value in body.state_dict().items()}
+    save_file({**state, "normalizer.shift": torch.zeros(1)}, tmp_path / "weights.safetensors")
+    opened = open_pretrained(str(tmp_path / "weights.safetensors"), SHAPE, 3, family="resnet", **SIZE)
+    assert same_but_head(body, opened.module)
+
+
 def test_weights_that_do_not_fit_are_named_with_their_shapes(tmp_path):
     save_file(pretrained(width=6).state_dict(), tmp_path / "wide.safetensors")
     with pytest.raises(BadRun) as caught:

@@ -15,6 +15,9 @@ from ravine.transfer.sources.opened import Opened
 
 _TOLD = 4
 
+_NORMALIZER = "normalizer."
+"""In front of the input statistics that a run keeps beside its body: these data have their own."""
+
 
 def from_file(path: Path, shape: InputShape, outputs: int, *, family: str, **size: Any) -> Opened:
     """The network of `family` with the weights in `path`, all but the head.
@@ -31,7 +34,7 @@ def from_file(path: Path, shape: InputShape, outputs: int, *, family: str, **siz
         if not name.startswith(head)
     ]
     faults += [f"{name} is not in the file" for name in found.missing if not name.startswith(head)]
-    faults += [f"{name} is not in the network" for name in found.extra if not name.startswith(head)]
+    faults += [f"{name} is not in the network" for name in found.extra if not name.startswith((head, _NORMALIZER))]
     if faults:
         more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         raise BadRun(
