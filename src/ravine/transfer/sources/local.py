@@ -15,8 +15,9 @@ from ravine.transfer.sources.opened import Opened
 
 _TOLD = 4
 
-_NORMALIZER = "normalizer."
-"""In front of the input statistics that a run keeps beside its body: these data have their own."""
+_BODY, _NORMALIZER = "body.", "normalizer."
+"""In front of the names in a run's own file: its network, and statistics of its inputs, of which these data have their
+own."""
 
 
 def from_file(path: Path, shape: InputShape, outputs: int, *, family: str, **size: Any) -> Opened:
@@ -28,13 +29,14 @@ def from_file(path: Path, shape: InputShape, outputs: int, *, family: str, **siz
     built = build(family, shape, outputs, **size)
     found = warm_start(built.module, path)
     head = name_of_head(built.module) + "."
+    left = (head, _BODY + head, _NORMALIZER)
     faults = [
         f"{name} is {there} in the file, {here} in the network"
         for name, (there, here) in found.other_shape.items()
         if not name.startswith(head)
     ]
     faults += [f"{name} is not in the file" for name in found.missing if not name.startswith(head)]
-    faults += [f"{name} is not in the network" for name in found.extra if not name.startswith((head, _NORMALIZER))]
+    faults += [f"{name} is not in the network" for name in found.extra if not name.startswith(left)]
     if faults:
         more = f"; and {len(faults) - _TOLD} more" if len(faults) > _TOLD else ""
         raise BadRun(
