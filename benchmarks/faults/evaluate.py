@@ -97,14 +97,15 @@ def doctor_cases(runs: Iterable[Judged], tier: str) -> list[Case]:
     for one in runs:
         told, right = one.said["tiers"][tier], accepted(one.truth)
         first = first_right(one.said["early"], right) if tier == TIERS[-1] else math.nan
-        cases.append(Case(one.truth, right, tuple(told["found"]), frozenset(told["abstained"]), first, _harmless(one)))
+        abstained = frozenset(told["abstained"])
+        cases.append(Case(one.truth, right, tuple(told["found"]), abstained, first, *_harmless(one)))
     return cases
 
 
 def baseline_cases(runs: Iterable[Judged], name: str) -> list[Case]:
     """What a baseline says."""
     return [
-        Case(one.truth, accepted(one.truth), tuple(one.said["baselines"][name]), harmless=_harmless(one))
+        Case(one.truth, accepted(one.truth), tuple(one.said["baselines"][name]), frozenset(), math.nan, *_harmless(one))
         for one in runs
     ]
 
@@ -121,7 +122,12 @@ def forest_cases(runs: list[Judged], every: list[Judged]) -> list[Case]:
     trained = forest.trained([one.said["features"] for one in seen], truths)
     return [
         Case(
-            one.truth, accepted(one.truth), tuple(forest.named(trained, one.said["features"])), harmless=_harmless(one)
+            one.truth,
+            accepted(one.truth),
+            tuple(forest.named(trained, one.said["features"])),
+            frozenset(),
+            math.nan,
+            *_harmless(one),
         )
         for one in runs
     ]
@@ -136,5 +142,7 @@ def all_cases(runs: list[Judged], every: list[Judged]) -> dict[str, tuple[str, l
     return {name: (tier, cases) for name, (tier, cases) in found.items() if cases}
 
 
-def _harmless(one: Judged) -> str:
-    return one.planted if one.strength == "harmless" else ""
+def _harmless(one: Judged) -> tuple[str, frozenset[str]]:
+    """What is planted and does no harm, and all that is true of it."""
+    planted = one.planted if one.strength == "harmless" else ""
+    return planted, accepted(planted)

@@ -25,8 +25,10 @@ healthy run.
 
 HOW = """Tier A has curves alone, B also rates, gradient norms and what the program was told, C also layers, inputs and
 what the program does, D also what takes forward passes of the watcher's own. *False alarms*: healthy runs with any
-finding, notes among them, with Wilson's interval of 95%. *Recall*: faulty runs with any finding; *knowable*: of faults
-whose symptom the tier can know. *First*, *first three*: faulty runs of which the first name, or one of three, is right.
+finding, notes among them, with Wilson's interval of 95%; *of patterns*: of those alone in which nothing is planted;
+*untrue*: all of them again, where a finding names something else than what is planted and does no harm. *Recall*:
+faulty runs with any finding; *knowable*: of faults whose symptom the tier can know. *First*, *first three*: faulty runs
+of which the first name, or one of three, is right.
 *Set*: precision and recall of all names. *Time*: middle share of the steps after which a right name is there.
 *Abstains*: of faults that the tier cannot know and of which nothing is said, those of which it says that it cannot
 tell. Names that are right beside the planted one are in `benchmarks/faults/accepted.json`, those of the baselines'
@@ -35,9 +37,9 @@ on how busy the machine is, since the watcher takes no more than its share of th
 """
 
 HEAD = (
-    "| detector | false alarms | recall | knowable | first | first three | set precision | set recall | time | "
-    "abstains |\n"
-    "|---|---|---|---|---|---|---|---|---|---|\n"
+    "| detector | false alarms | of patterns | untrue | recall | knowable | first | first three | set precision | "
+    "set recall | time | abstains |\n"
+    "|---|---|---|---|---|---|---|---|---|---|---|---|\n"
 )
 
 
@@ -107,11 +109,15 @@ def _table(runs: list[Judged], every: list[Judged]) -> str:
 
 
 def _row(name: str, found: Scores) -> str:
-    low, high = found.alarms.interval
-    alarms = f"{_percent(found.alarms)} ({100 * low:.0f}–{100 * high:.0f})"
+    alarms = " | ".join(map(_with_interval, (found.alarms, found.patterns, found.untrue)))
     shares = (found.recall, found.knowable, found.top1, found.top3, found.set_precision, found.set_recall)
     time = f"{found.time:.2f}" if math.isfinite(found.time) else "–"
     return f"| {name} | {alarms} | {' | '.join(map(_percent, shares))} | {time} | {_percent(found.abstains)} |\n"
+
+
+def _with_interval(share: Share) -> str:
+    low, high = share.interval
+    return f"{_percent(share)} ({100 * low:.0f}–{100 * high:.0f})"
 
 
 def _percent(share: Share) -> str:

@@ -25,6 +25,7 @@ class Case:
         abstained: What it says it cannot tell.
         first: Share of the steps after which a right name was there; NaN where none ever was, or it is not asked.
         harmless: What is planted and does no harm; "" where nothing is.
+        so: All names that are true of what does no harm.
     """
 
     truth: str
@@ -33,6 +34,7 @@ class Case:
     abstained: frozenset[str] = frozenset()
     first: float = math.nan
     harmless: str = ""
+    so: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Scores:
 
     Attributes:
         alarms: Healthy runs with a finding.
+        patterns: The same of those in which nothing is planted.
+        untrue: Healthy runs with a finding that names nothing that is planted.
         recall: Faulty runs with a finding.
         knowable: The same of the faults that the tier can know.
         top1, top3: Faulty runs of which the first name, or one of the first three, is right.
@@ -69,6 +73,8 @@ class Scores:
     """
 
     alarms: Share
+    patterns: Share
+    untrue: Share
     recall: Share
     knowable: Share
     top1: Share
@@ -109,6 +115,8 @@ def scores(cases: Iterable[Case], tier: str) -> Scores:
     times = [case.first for case in faulty if math.isfinite(case.first)]
     return Scores(
         alarms=_share(healthy, lambda case: bool(case.found)),
+        patterns=_share([case for case in healthy if not case.harmless], lambda case: bool(case.found)),
+        untrue=_share(healthy, lambda case: not case.so.issuperset(case.found)),
         recall=_share(faulty, lambda case: bool(case.found)),
         knowable=_share(known, lambda case: bool(case.found)),
         top1=_share(faulty, lambda case: _right(case, 1)),

@@ -100,13 +100,13 @@ def test_rows_in_any_order_are_answered(pattern, seed, random):
 
 def test_an_ordinary_log_is_answered_at_once():
     history = History(HEALTHY["plain"](6))
-    begin = time.perf_counter()
+    begin = time.process_time()
     diagnose(history)
     assert time.perf_counter() - begin < 0.5
 
 
 def test_a_long_log_is_read_once():
     log = [{"kind": "step", "step": s, "train_loss": 1 / (1 + s / 1e3), "lr": 0.1} for s in range(100_000)]
-    begin = time.perf_counter()
+    begin = time.process_time()
     diagnose(History(log))
-    assert time.perf_counter() - begin < 5
+    assert time.process_time() - begin < 5

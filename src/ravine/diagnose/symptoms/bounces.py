@@ -20,7 +20,7 @@ RELATIVE = 0.2  # standard deviation between epochs, as a share of the loss itse
 JUMPS = 0.5  # of the deviation, between neighbours; noise without memory has 1
 FALLS = 3.0  # standard errors of its pace, beyond which the loss is on its way down
 MIDDLE = (0.35, 0.78)  # of the run, where the rate is not known
-OF_THE_FALL = 0.02  # and of all that was learned: a loss near zero may jump by much of itself
+OF_THE_FALL = 0.06  # and of all that was learned: a loss near zero may jump by much of itself
 
 
 def bounces(history: History) -> Finding | Abstained | None:

@@ -18,12 +18,14 @@ COLLAPSED = 0.2  # pace after over pace before, at most
 LEFT = 0.08  # of the first loss: where less is left there was nothing to lose
 KEPT = 0.6  # of the loss before the decay, at the end: a cut at the right time lets it drop
 BEYOND_NOISE = 3.0
+SPENT, SPENT_REST = 0.02, 0.7  # of the highest rate, and of the run: no schedule is meant to spend so much on so little
 
 
 def decays_too_early(history: History) -> Finding | None:
     """A loss that falls, a rate that drops to a tenth, and a long rest of the run in which next to nothing happens.
 
-    What it sees: the pace of the training loss shortly before the rate is low, with its interval, and after it; the
+    What it sees: a rate at next to nothing for most of the run; else the pace of the training loss shortly before the
+        rate is low, with its interval, and after it; the
         share of the run at the low rate; what of the loss is left.
     Why it matters: what the high rate would have learned in a few more steps takes the low one ten times as many.
     Not to be mistaken for: a cut on a plateau, after which the loss drops at once; a schedule that is low only in the
@@ -51,6 +53,9 @@ def decays_too_early(history: History) -> Finding | None:
     if low is None or len(whole) < 8 or known.restarts:
         return None
     begin, end = whole.steps[0], whole.steps[-1]
+    spent = known.low_from(SPENT)
+    if spent is not None and (end - spent) >= SPENT_REST * (end - begin):
+        return _spent(whole, spent)
     before = _last_half(whole.between(known.warm_from, low))
     after = whole.between(low, end).thinned(30)
     if len(before) < 4 or len(after) < 6 or (end - low) < REST * (end - begin):
@@ -75,6 +80,26 @@ def decays_too_early(history: History) -> Finding | None:
         confidence=surety(COLLAPSED * slope_before / max(slope_after, 1e-3 * slope_before)) * 0.95,
         first_step=low,
         details={"pace_before": slope_before, "pace_after": slope_after, "left": now.value},
+    )
+
+
+def _spent(whole: Curve, spent: int) -> Finding | None:
+    """Nearly all of the run at next to no rate, with much of the loss left."""
+    now, first = last(whole.thinned(30)).level, start(whole)
+    if now.value < 2 * LEFT * first:
+        return None
+    share = (whole.steps[-1] - spent) / (whole.steps[-1] - whole.steps[0])
+    return Finding(
+        symptom=DECAYS_TOO_EARLY.name,
+        severity=DECAYS_TOO_EARLY.severity,
+        evidence=(
+            f"The learning rate is under {SPENT:.0%} of its peak from step {spent} on, for {share:.0%} of the run, and "
+            f"the training loss is still {now.value:.4g} of {first:.4g} at the end."
+        ),
+        advice=DECAYS_TOO_EARLY.advice,
+        confidence=0.9,
+        first_step=spent,
+        details={"share": share, "left": now.value},
     )
 
 

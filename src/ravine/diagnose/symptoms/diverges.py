@@ -18,7 +18,7 @@ EXPLODED = 10.0  # times the first loss, and that of a guess
 WHOLE = 0.2  # of a layer's weights in one step; a thousandth is usual
 FIRST = 20  # steps
 THROWN = 3.0  # times the first loss
-GROSS = 30.0  # times what had been learned: a rise that no loss of an adversary or a policy makes
+GROSS = 30.0  # times the first loss and what had been learned: no loss of an adversary or a policy rises so far
 
 
 def diverges(history: History) -> Finding | Abstained | None:
@@ -55,7 +55,7 @@ def diverges(history: History) -> Finding | Abstained | None:
     stays = min(train.values[end.begin :]) > low.level.value + 0.25 * rise.value
     if rise.z < BEYOND_NOISE or not stays or rise.value < max(LOST * learned, 0.3 * abs(low.level.value)):
         return None
-    if not supervised(history) and rise.value < GROSS * max(learned, abs(low.level.value)):
+    if not supervised(history) and rise.value < GROSS * max(learned, abs(low.level.value), abs(start(train))):
         return Abstained(
             symptom=DIVERGES.name,
             why="the training loss rises, and nothing says whether it is one that should fall",

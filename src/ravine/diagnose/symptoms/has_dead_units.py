@@ -8,6 +8,7 @@ from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
 MOST = 0.75  # of a layer's units
+DIED = 0.3  # of a layer's units since the first look
 TIMES = 2  # windows of several batches each, one after the other
 
 
@@ -24,19 +25,24 @@ def has_dead_units(history: History) -> Finding | None:
     What to do: biases that start at zero, a learning rate three times lower, or a leaky rectifier.
     Source: CS231n, "Commonly used activation functions" (the dying ReLU); Lu et al. 2020.
     """
-    worst: tuple[float, str, int] | None = None
+    worst: tuple[float, str, int, float] | None = None
     for layer, series in history.layers("dead").items():
         shares = series.values[-TIMES:]
         if len(shares) == TIMES and min(shares) >= MOST and (worst is None or shares[-1] > worst[0]):
             first = next(step for step, share in series if share >= MOST)
-            worst = (shares[-1], layer, first)
+            worst = (shares[-1], layer, first, series.values[0])
     if worst is None:
         return None
-    share, layer, step = worst
+    share, layer, step, began = worst
+    died = began < share - DIED
+    on_the_way = (
+        f"; at the first look it was {began:.0%}: they died on the way, of steps that were too long" if died else ""
+    )
     return finding(
         HAS_DEAD_UNITS,
-        f"In layer {layer} {share:.0%} of the units are zero for every row of all batches looked at.",
+        f"In layer {layer} {share:.0%} of the units are zero for every row of all batches looked at{on_the_way}.",
         step=step,
+        advice="Take a third of the learning rate, or let it warm up." if died else "",
         details={"layer": layer, "share": share},
         confidence=min(1.0, 0.7 + 0.3 * share),
         severity=Severity.ERROR if share > 0.9 else Severity.WARNING,

@@ -6,14 +6,16 @@ import math
 
 from ravine.diagnose.curve import outline
 from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_by_accuracy, guess_loss, val_rows
-from ravine.diagnose.noise import surety
+from ravine.diagnose.noise import median, surety
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
+from ravine.diagnose.symptoms.stalls import STALLS, stalls
 from ravine.diagnose.trend import last, lowest, start
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
 FEWEST_POINTS = 6
-LEARNED = 0.05  # of the loss of a guess, from the training set
+LEARNED = 0.12  # of the loss of a guess, from the training set
+ALIVE = 3e-4  # of a layer's weights in one step, by the middle of those looked at: a thousandth is usual
 BEYOND_NOISE = 4.0
 BETTER = 0.02  # of the loss of a guess: a validation loss this far under it has learned something
 
@@ -22,7 +24,8 @@ def has_misaligned_labels(history: History) -> Finding | Abstained | None:
     """A training loss below that of a guess, and a validation set on which a guess is never beaten.
 
     What it sees: the end of the training loss against the loss of a guess (ln C), and the best stretch of the
-        validation loss and accuracy against those of a guess, with the interval of so few rows.
+        validation loss and accuracy against those of a guess, with the interval of so few rows. Or, where layers
+        are watched, a training loss that stays at that of a guess while every layer takes steps of the usual size.
     Why it matters: labels that belong to other rows can only be learned by heart: images and labels shuffled
         apart, a join on the wrong key, classes numbered otherwise in the two parts.
     Not to be mistaken for: overfitting, whose validation loss was below a guess first; grokking, whose validation
@@ -32,6 +35,9 @@ def has_misaligned_labels(history: History) -> Finding | Abstained | None:
     """
     train, val = outline(history, "train_loss"), outline(history, "val_loss")
     guess = guess_loss(history)
+    nothing = _learns_nothing(history)
+    if nothing is not None:
+        return nothing
     if len(train) < FEWEST_POINTS or len(val) < FEWEST_POINTS or not ended(history):
         return None
     end, best = last(train), lowest(val)
@@ -65,6 +71,33 @@ def has_misaligned_labels(history: History) -> Finding | Abstained | None:
     )
 
 
+def _learns_nothing(history: History) -> Finding | None:
+    """A loss that stalls though every layer moves: nothing in the inputs tells the labels."""
+    standing = stalls(history)
+    if not isinstance(standing, Finding) or not ended(history):
+        return None
+    norms = history.layers("weight_norm")
+    moves = [
+        median([move / weights[step] for step, move in series if weights.get(step, 0) > 0])
+        for layer, series in history.layers("update_norm").items()
+        if (weights := dict(norms.get(layer, ())))
+    ]
+    if not moves or min(moves) < ALIVE:
+        return None
+    return Finding(
+        symptom=HAS_MISALIGNED_LABELS.name,
+        severity=HAS_MISALIGNED_LABELS.severity,
+        evidence=(
+            f"{standing.evidence} Yet no layer stands still: each moves by {min(moves):.1g} of its weights a step or "
+            "more. What the inputs say has nothing to do with the labels."
+        ),
+        advice=HAS_MISALIGNED_LABELS.advice,
+        confidence=0.7 * standing.confidence,
+        first_step=standing.first_step,
+        details={**standing.details, "update": min(moves)},
+    )
+
+
 def _beats_a_guess(history: History) -> bool:
     found, guess = accuracy(history), guess_accuracy(history)
     if found is None or guess is None or len(found) < 2:
@@ -83,7 +116,13 @@ HAS_MISALIGNED_LABELS = Symptom(
     look=has_misaligned_labels,
     needs=("train_loss", "val_loss"),
     measure="write the loss of a validation set after every epoch",
-    causes=("differs-in-preprocessing", "evaluates-in-train-mode", "has-stale-batch-norm"),
+    causes=(
+        "differs-in-preprocessing",
+        "evaluates-in-train-mode",
+        "has-stale-batch-norm",
+        "decays-too-early",
+        *(cause for cause in STALLS.causes if cause not in ("has-misaligned-labels", "crawls")),
+    ),
     tier=Tier.CURVES,
     severity=Severity.ERROR,
     advice="Print twenty rows with their labels, of both parts, exactly as the network gets them.",

@@ -12,8 +12,8 @@ from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
 FEWEST_POINTS = 8
-SHARE = 0.06  # of the whole fall, in the last fifth of the run: an exponential then has as much again before it
-SHARE_VALIDATED = 0.04  # where the validation loss falls as well
+SHARE = 0.08  # of the whole fall, in the last fifth of the run: an exponential then has as much again before it
+SHARE_VALIDATED = 0.06  # where the validation loss falls as well
 OF_THE_LEVEL = 0.08  # of the loss itself, in a fifth of the run
 UNKNOWN = 1.3  # times these where the schedule is not known
 BEYOND_NOISE = 3.0

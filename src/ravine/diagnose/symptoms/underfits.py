@@ -56,7 +56,7 @@ UNDERFITS = Symptom(
         "over-regularizes", "augments-too-hard", "crawls", "stalls", "diverges", "bounces", "decays-too-early",
         "has-misaligned-labels", "is-imbalanced", "applies-softmax-twice", "has-dead-units", "skips-parameters",
         "clips-too-tight", "uses-wrong-loss", "saturates", "vanishes", "is-unscaled", "mixes-examples", "ascends",
-        "starts-symmetric", "has-wrong-output-activation",
+        "starts-symmetric", "has-wrong-output-activation", "has-noisy-labels",
     ),
     tier=Tier.CURVES,
     severity=Severity.WARNING,

@@ -7,6 +7,7 @@ from ravine.diagnose.known import supervised
 from ravine.diagnose.noise import jitter, level, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Symptom, Tier
+from ravine.diagnose.symptoms.stops_too_early import late_share
 from ravine.diagnose.trend import last, pace
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
@@ -16,6 +17,7 @@ SHARE = 0.12  # of the run, warmup not counted
 MOVED = 0.05  # of the whole fall, on the plateau
 UNEVEN = 0.1  # of the whole fall: the noise on a plateau that can be called one
 BEYOND_NOISE = 8.0  # the fall after it, in standard errors
+STEEP = 0.15  # of the whole fall in the last fifth: the run is short, not its beginning long
 
 
 def wakes_late(history: History) -> Finding | None:
@@ -25,8 +27,8 @@ def wakes_late(history: History) -> Finding | None:
         twentieth of the whole fall, as a share of the run; the fall after it in standard errors.
     Why it matters: the steps of the plateau were lost: weights began where the gradient is weak (too small, too
         deep, saturated, symmetric), and another seed may not wake at all.
-    Not to be mistaken for: a warmup; layers frozen at first; validation that wakes late while training was
-        perfect long before.
+    Not to be mistaken for: a warmup; a run that ends in the middle of its fall; layers frozen at first;
+        validation that wakes late while training was perfect long before.
     What to do: initialization that keeps the variance (He for ReLU), normalization, residual branches that begin at
         zero; then a higher rate.
     Source: Glorot & Bengio 2010; Dauphin et al. 2014, on plateaus at saddles.
@@ -51,6 +53,9 @@ def wakes_late(history: History) -> Finding | None:
     share = (part.steps[wakes] - part.steps[0]) / span if span else 0.0
     plateau = part.between(part.steps[0], part.steps[max(wakes - 1, 0)])
     if share < SHARE or len(plateau) < 3:
+        return None
+    late = late_share(train, known is not None)
+    if late is not None and late.value > STEEP:
         return None
     tilt = pace(plateau)
     if jitter(plateau.values) > UNEVEN * whole.value or level(plateau.values).error > MOVED * whole.value:
