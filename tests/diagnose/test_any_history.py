@@ -102,7 +102,7 @@ def test_an_ordinary_log_is_answered_at_once():
     history = History(HEALTHY["plain"](6))
     begin = time.process_time()
     diagnose(history)
-    assert time.perf_counter() - begin < 0.5
+    assert time.process_time() - begin < 0.5
 
 
 def test_a_long_log_is_read_once():
