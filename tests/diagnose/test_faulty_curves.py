@@ -11,8 +11,8 @@ from ravine.records.history import History
 SEEDS = range(6)
 
 # Share of the seeds in which the fault must be named, a little under what was measured over twenty seeds. Where mild
-# faults are not named, they cost next to nothing either; a run that could have been a little longer is left alone, since
-# healthy ones look the same.
+# faults are not named, they cost next to nothing either; a run that could have been a little longer is left alone,
+# since healthy ones look the same.
 FULL_FLOOR = {
     "bounces": (0.3, 0.5, 0.5),
     "crawls": (0.3, 0.5, 0.5),

@@ -144,7 +144,7 @@ class _Reader:
         first = next((at for at, part in enumerate(factors) if isinstance(part, Schedule)), None)
         if first is None:
             raise self.fault("expected a schedule beside the numbers", place)
-        found = factors[first]
+        found: Any = factors[first]
         for part in (*factors[first + 1 :], *factors[:first]):
             found = self._made(partial(scale, found, part), place)
         return found
