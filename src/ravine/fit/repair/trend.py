@@ -126,8 +126,8 @@ class Trend:
 def last_on_trend(steps: Sequence[int], losses: Sequence[float], fault: int) -> int:
     """The last step before `fault` at which the loss was near the lowest level it had reached by then.
 
-    >>> last_on_trend([1, 2, 3, 4, 5, 6], [2.0, 1.5, 1.6, 9.0, 80.0, float("inf")], 6)
-    3
+    >>> last_on_trend(range(1, 13), [2.0, 1.9, 1.8, 1.7, 1.6, 1.5, 1.5, 1.4, 1.5, 9.0, 80.0, float("inf")], 12)
+    9
 
     Args:
         steps: Increasing.
@@ -138,8 +138,9 @@ def last_on_trend(steps: Sequence[int], losses: Sequence[float], fault: int) -> 
     if not before:
         return fault - 1
     values = [loss for _, loss in before]
-    # As low as the median of the lowest stretch, so that one lucky batch does not count.
+    # As low as the median of the lowest stretch, so that one lucky batch does not count; noise is that of all up to its
+    # end, since what comes after may be the fault.
     width = min(len(values), LEVEL // 4)
-    low = min(sorted(values[at : at + width])[width // 2] for at in range(len(values) - width + 1))
-    near = low + max(5 * jitter(values), 0.5 * abs(low))
+    low, at = min((sorted(values[at : at + width])[width // 2], at) for at in range(len(values) - width + 1))
+    near = low + max(5 * jitter(values[: at + width]), 0.5 * abs(low))
     return next((step for step, loss in reversed(before) if loss <= near), before[0][0])
