@@ -27,7 +27,7 @@ fit: $(VENV)/.run  ## train on the digits data (SOURCE=... for other data) and w
 test: $(VENV)/.test  ## run the tests (TESTS=tests/core for some of them)
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
-slow: $(VENV)/.test  ## run the long proofs
+slow: $(VENV)/.test $(VENV)/.bench  ## run the long proofs, those beside other frameworks among them
 	$(BIN)/python -m pytest -m slow --timeout 3600 $(TESTS)
 
 lint: $(VENV)/.lint  ## check form, types and floors

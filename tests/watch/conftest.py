@@ -33,7 +33,7 @@ def python(tmp_path) -> Run:
     def run(*words: str, **more) -> subprocess.CompletedProcess[str]:
         environment = {**os.environ, "OMP_NUM_THREADS": "1", **more.pop("env", {})}
         return subprocess.run(
-            [sys.executable, *words], capture_output=True, text=True, timeout=100, cwd=tmp_path, env=environment, **more
+            [sys.executable, *words], capture_output=True, text=True, timeout=900, cwd=tmp_path, env=environment, **more
         )
 
     return run
