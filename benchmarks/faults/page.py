@@ -36,6 +36,14 @@ messages in `benchmarks/faults/baselines/map.json`; both were written before any
 on how busy the machine is, since the watcher takes no more than its share of the time.
 """
 
+GOALS = (
+    ("false alarms at tier C, of patterns", "C", "patterns", "at most", 0.02),
+    ("false alarms at tier A, of patterns", "A", "patterns", "at most", 0.05),
+    ("recall at tier D", "D", "recall", "at least", 0.9),
+    ("recall at tier A, of what it can know", "A", "knowable", "at least", 0.7),
+    ("first name right at tier D", "D", "top1", "at least", 0.8),
+)
+
 HEAD = (
     "| detector | false alarms | of patterns | untrue | recall | knowable | first | first three | set precision | "
     "set recall | time | abstains |\n"
@@ -71,6 +79,8 @@ def write(
     ):
         if runs:
             parts.append(f"## {title}\n\n{_counted(runs)}\n\n{_table(runs, judged)}")
+    if scoring:
+        parts.append(_goals(scoring))
     parts += [_by_symptom(judged), _healthy(judged), _gate(judgements)]
     right = {(one.truth, name) for one in judged for name in accepted(one.truth)} | {("healthy", "healthy")}
     draw(confusion(doctor_cases(judged, TIERS[-1])), right, picture)
@@ -122,6 +132,16 @@ def _with_interval(share: Share) -> str:
 
 def _percent(share: Share) -> str:
     return f"{100 * share.value:.0f}%" if share.of else "–"
+
+
+def _goals(runs: list[Judged]) -> str:
+    lines = []
+    for words, tier, name, side, goal in GOALS:
+        share = getattr(scores(doctor_cases(runs, tier), tier), name)
+        met = share.value <= goal if side == "at most" else share.value >= goal
+        verdict = "met" if met else "**missed**"
+        lines.append(f"| {words} | {side} {100 * goal:.0f}% | {_with_interval(share)} | {verdict} |\n")
+    return "## Goals\n\nOn the scoring tasks.\n\n| | goal | measured | |\n|---|---|---|---|\n" + "".join(lines)
 
 
 def _by_symptom(judged: list[Judged]) -> str:
