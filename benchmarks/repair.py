@@ -28,7 +28,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "shared"))
 from made import troubled
 
 SEEDS = (0, 1, 2)
-BEGIN, END = "<!-- measured -->", "<!-- /measured -->"
+BEGIN, END = "<!-- what was measured -->", "<!-- end of what was measured -->"
 
 
 @dataclass(frozen=True, kw_only=True)
