@@ -77,11 +77,12 @@ def _learns_nothing(history: History) -> Finding | None:
     if not isinstance(standing, Finding) or not ended(history):
         return None
     norms = history.layers("weight_norm")
-    moves = [
-        median([move / weights[step] for step, move in series if weights.get(step, 0) > 0])
-        for layer, series in history.layers("update_norm").items()
-        if (weights := dict(norms.get(layer, ())))
-    ]
+    moves = []
+    for layer, series in history.layers("update_norm").items():
+        weights = dict(norms.get(layer, ()))
+        shares = [move / weights[step] for step, move in series if weights.get(step, 0) > 0]
+        if shares:  # none of a layer that is all zeros
+            moves.append(median(shares))
     if not moves or min(moves) < ALIVE:
         return None
     return Finding(
