@@ -81,7 +81,7 @@ def _measured(history: History) -> set[str]:
     names = {*history.names("epoch"), *history.names("step")}
     for row in history.of_kind("layer"):
         names.update(row)
-    for kind in ("input", "fact", "about"):
+    for kind in ("input", "examples", "fact", "about"):
         if any(True for _ in history.of_kind(kind)):
             names.add(kind)
     return names

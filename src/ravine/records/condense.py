@@ -25,7 +25,9 @@ def condensed(history: History, most: int = MOST) -> History:
     shorter = {
         kind: {name: _means(points, most) for name, points in curves.items()} for kind, curves in columns.items()
     }
-    beside = [row for kind in ("layer", "input", "fact", "about") for row in history.of_kind(kind)]
+    beside = [
+        row for kind in ("layer", "input", "gradients", "examples", "fact", "about") for row in history.of_kind(kind)
+    ]
     found = History.of_columns(shorter, beside, history.source)
     longest = max(len(steps) for curves in columns.values() for steps, _ in curves.values())
     found.mapping = history.mapping

@@ -71,6 +71,15 @@ class History:
       `mean_drift` and `std_drift` (running statistics of a batch norm against the batch's) what it has.
     - "input": one sampled batch; `part` ("train" or "val"), `mean`, `std`, `least`, `most`, `nonfinite`, `rows`, and
       the same of the targets with `target_` in front; `label_counts` where targets are classes.
+    - "examples": single examples of a classification, at a sampled step (`part` "train") or of an evaluation ("val",
+      "test"); `rows`, mean `loss`, `loss_median`, `loss_90`, `loss_99`, mean probability of the answer `best`, and
+      shares: `right`, `sure` (of an answer, with more than 0.8), `certain` (sure and right; `certain_loss` theirs),
+      `contradicted` (sure, and the target has less than 0.1), `far` (the target is in the less probable half of four
+      classes or more). Of evaluations `class_rows` and `class_right`, examples of each class and those right.
+    - "gradients": a sampled step and the next that was told of, `apart` steps later, where the row stands: `dot` of their
+      gradients, norms `norm_before` and `norm`, `moved`, the norm of what the sampled step moved, its dots with the two
+      gradients `slope_before` and, where the next step follows at once, `slope`; `rows_before` and `rows` of the
+      batches; `share` of the parameters looked at, where it is not all of them.
     - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
     - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
       `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`,
@@ -153,6 +162,11 @@ class History:
         """The facts called `name`, in the order they were seen."""
         return [row for row in self.of_kind("fact") if row.get("fact") == name]
 
+    def examples(self, quantity: str, part: str) -> Series:
+        """What was measured of `quantity` in single examples of one part, "train", "val" or "test"."""
+        found: Series = self._once(("examples", quantity, part), lambda: self._examples(quantity, part))
+        return found
+
     @property
     def about(self) -> dict[str, Any]:
         """What is known of the training as a whole."""
@@ -208,6 +222,16 @@ class History:
             name: Series(name, *(tuple(column) for column in zip(*points[name], strict=True)))
             for name in sorted(points, key=lambda name: depths[name])
         }
+
+    def _examples(self, quantity: str, part: str) -> Series:
+        points = [
+            (int(row["step"]), float(value))
+            for row in self.of_kind("examples")
+            if row.get("part") == part
+            and isinstance(row.get("step"), int)
+            and isinstance(value := row.get(quantity), int | float)
+        ]
+        return Series(quantity, tuple(step for step, _ in points), tuple(value for _, value in points))
 
     def _by_kind(self) -> dict[Any, list[dict[str, Any]]]:
         found: dict[Any, list[dict[str, Any]]] = {}

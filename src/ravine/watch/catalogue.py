@@ -23,11 +23,15 @@ from ravine.watch.checks.target_in_inputs import TargetInInputs
 from ravine.watch.checks.train_while_evaluating import TrainWhileEvaluating
 from ravine.watch.checks.wrong_loss import WrongLoss
 from ravine.watch.instrument import Instrument
+from ravine.watch.instruments.agreement import Agreement
 from ravine.watch.instruments.batch_norm import BatchNorm
 from ravine.watch.instruments.curve import Curve
+from ravine.watch.instruments.examples import Examples
+from ravine.watch.instruments.first_weights import FirstWeights
 from ravine.watch.instruments.gradient_norm import GradientNorm
 from ravine.watch.instruments.inputs import Inputs
 from ravine.watch.instruments.layers import Layers
+from ravine.watch.instruments.neighbours import Neighbours
 from ravine.watch.instruments.order import Order
 from ravine.watch.instruments.rate import Rate
 
@@ -39,9 +43,13 @@ INSTRUMENTS: Catalogue[type[Instrument]] = Catalogue(
         Rate,
         GradientNorm,
         # samples
+        Agreement,
         BatchNorm,
+        Examples,
+        FirstWeights,
         Inputs,
         Layers,
+        Neighbours,
         Order,
         # what the program does
         Broadcasting,

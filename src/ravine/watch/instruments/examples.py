@@ -1,0 +1,133 @@
+"""Single examples of a classification, in training and in evaluation: how sure the network is of what."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ravine.watch.instrument import Instrument, LossSeen, Scene
+from ravine.watch.instruments.judged import MOST_EXAMPLES, Answers, answers_of, by_class, numbers_of
+
+CLOSEST = 50  # an evaluation follows the last one looked at by this part of the steps so far, at least
+
+
+class Examples(Instrument):
+    """One row of kind "examples" for each sampled step, and one for each evaluation, of 4,096 examples at most.
+
+    `part` is "train" for what was gone back from, as the network was then, with its dropout; "val" for the first data
+    that an evaluation was of beside the training's, and "test" for any other. Evaluations also count their classes
+    one by one. See `ravine.watch.instruments.judged.numbers_of` for what is written.
+    """
+
+    name: ClassVar[str] = "examples"
+
+    def __init__(self) -> None:
+        self._pending: list[Answers] = []  # until somebody goes back from them
+        self._taken: list[Answers] = []  # gone back from since the last step
+        self._evaluated: dict[int | None, list[Answers]] = {}
+        self._training = True
+        self._data: int | None = None  # whose batch came last
+        self._trained_on: int | None = None
+        self._held_out: int | None = None
+        self._targets_at = 0
+        self._next = 0  # the step from which on an evaluation is looked at
+
+    def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
+        """Remember whose batch it is."""
+        self._data = scene.data_of(loader)
+
+    def mode(self, scene: Scene, module: nn.Module, training: bool) -> None:
+        """What nobody went back from in an evaluation with gradients was the evaluation's."""
+        if next(module.parameters(), None) is None:
+            return  # a loss has a mode too
+        if training:
+            self._decide()
+        self._training = training
+
+    def loss(self, scene: Scene, seen: LossSeen) -> None:
+        """Look at the examples of a batch."""
+        if seen.with_gradient:
+            self._targets_at = 0 if seen.targets is None else seen.targets.data_ptr()
+            if self._wanted(scene) and _number((*self._pending, *self._taken)) < MOST_EXAMPLES:
+                self._pending += _some(seen)
+        elif (
+            scene.step >= self._next
+            and not self._again(seen.targets)
+            and _number(self._evaluated.get(self._data, ())) < MOST_EXAMPLES
+        ):
+            for answers in _some(seen):
+                self._evaluate(answers)
+
+    def backward_begin(self, scene: Scene, root: Tensor) -> None:
+        """The training goes on: what is pending is its own."""
+        self._close(scene)
+        if not self._training:
+            self._rest(scene)  # a training in evaluation mode: its losses were no evaluation
+        self._trained_on = self._data
+        self._taken += self._pending
+        self._pending = []
+
+    def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
+        """Write what this step is taken for."""
+        taken, self._taken = self._taken, []
+        if taken:
+            self._write(scene, "train", taken)
+
+    def end(self, scene: Scene) -> None:
+        """Write what is not written yet."""
+        self._decide()
+        self._close(scene)
+
+    def _wanted(self, scene: Scene) -> bool:
+        """Whether a loss with a gradient is looked at: at sampled steps, and where it may be an evaluation's."""
+        return scene.sampled or (not self._training and scene.step >= self._next)
+
+    def _rest(self, scene: Scene) -> None:
+        self._next = scene.step + scene.step // CLOSEST
+
+    def _decide(self) -> None:
+        """What an evaluation left behind, nobody goes back from."""
+        if not self._training:
+            for answers in self._pending:
+                self._evaluate(answers)
+            self._pending = []
+
+    def _again(self, targets: Tensor | None) -> bool:
+        """Whether these are training rows that are looked at once more."""
+        if self._data is not None:
+            return self._data == self._trained_on
+        return self._training and targets is not None and targets.data_ptr() == self._targets_at
+
+    def _evaluate(self, answers: Answers) -> None:
+        self._evaluated.setdefault(self._data, []).append(answers)
+
+    def _close(self, scene: Scene) -> None:
+        if not self._evaluated:
+            return
+        evaluated, self._evaluated = self._evaluated, {}
+        self._rest(scene)
+        for data, batches in evaluated.items():
+            if self._held_out is None:
+                self._held_out = data
+            part = "val" if data == self._held_out else "test"
+            self._write(scene, part, batches, **by_class(_alike(batches)))
+
+    def _write(self, scene: Scene, part: str, batches: list[Answers], **more: Tensor) -> None:
+        scene.write("examples", part=part, **numbers_of(_alike(batches)), **more)
+
+
+def _some(seen: LossSeen) -> list[Answers]:
+    found = answers_of(seen)
+    return [] if found is None else [found]
+
+
+def _alike(batches: list[Answers]) -> list[Answers]:
+    """Those of as many classes, on the same device, as the first: one head's, where a model has several."""
+    first = batches[0]
+    return [one for one in batches if one.classes == first.classes and one.target.device == first.target.device]
+
+
+def _number(batches: Any) -> int:
+    return sum(len(one) for one in batches)
