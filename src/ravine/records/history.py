@@ -80,6 +80,10 @@ class History:
       gradients, norms `norm_before` and `norm`, `moved`, the norm of what the sampled step moved, its dots with the two
       gradients `slope_before` and, where the next step follows at once, `slope`; `rows_before` and `rows` of the
       batches; `share` of the parameters looked at, where it is not all of them.
+    - "gradients": a sampled step and the next that was told of, `apart` steps later, where the row stands: `dot` of
+      their gradients, norms `norm_before` and `norm`; `moved`, the norm of what the sampled step moved, its dots with
+      the two gradients `slope_before` and, where the next step follows at once, `slope`; `rows_before` and `rows` of
+      the batches; `share` of the parameters looked at, where it is not all of them.
     - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
     - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
       `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`,
