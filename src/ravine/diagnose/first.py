@@ -34,5 +34,22 @@ def first_layers(history: History, names: Sequence[str]) -> list[First]:
     return [layer for layer in layers if math.isfinite(layer.given) and math.isfinite(layer.out)]
 
 
+def first_scales(history: History) -> dict[str, float]:
+    """Of each layer the root mean square of its first weights times √fan-in: what it multiplies independent inputs by.
+
+    Schemes in use have 0.58 (torch's own), 1 (Glorot) or 1.41 (He, before ReLU). Layers that begin at zero are left
+    out, and all are where watching began later.
+    """
+    found: dict[str, float] = {}
+    for row in history.of_kind("weights"):
+        names, scales = row.get("layers"), row.get("scale")
+        if row.get("step") == 0 and isinstance(names, list) and isinstance(scales, list):
+            pairs = zip(map(str, names), scales, strict=False)
+            found |= {
+                name: scale for name, scale in pairs if isinstance(scale, float) and scale > 0 and math.isfinite(scale)
+            }
+    return found
+
+
 def _size(row: dict[str, Any], of: str) -> float:
     return math.hypot(row[f"{of}_mean"], row[f"{of}_std"])

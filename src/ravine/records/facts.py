@@ -58,6 +58,7 @@ NEEDS: dict[str, _Needs] = {
     "targets-come-sorted": {"rows": _count, "changes": _count, "expected": _count},
     "trains-in-eval-mode": {"layers": _texts, "since": _count},
     "units-alike": {"layers": _texts, "count": _count, "of": _count},
+    "units-begin-alike": {"layers": _texts, "count": _count, "of": _count},
     "updates-along-gradient": {"optimizer": _text},
 }
 """Details that each fact has, by its name, for whoever reads it; more may stand beside them."""

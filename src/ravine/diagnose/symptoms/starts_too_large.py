@@ -6,21 +6,24 @@ import statistics
 from typing import Any
 
 from ravine.diagnose.exact import finding, normalizes, weighted
-from ravine.diagnose.first import first_layers
+from ravine.diagnose.first import first_layers, first_scales
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
+FEWEST = 2  # layers
 GAIN = 3.0  # of a layer, in the middle; schemes that are in use have 0.3 to 1.5
 LARGE = 10.0  # deviation of what the last layer gives
 ON_THE_FLAT = 0.5  # share of bounded activations
+SCALE = 2.0  # deviation of the weights times √fan-in, in the middle of the layers; schemes in use have 0.58 to 1.41
 
 
 def starts_too_large(history: History) -> Finding | None:
-    """Layers that multiply the signal several times before the first update.
+    """Weights larger than those of any scheme in use, or layers that multiply the signal before the first update.
 
-    What it sees: at the first step, how many times larger the output of each layer is than its input, in root mean
-        square; the deviation of the last output, and the share of bounded activations on the flat.
+    What it sees: before the first update, the deviation of each layer's weights times the square root of its fan-in,
+        in the middle of all layers. Or, at the first step, how many times larger the output of each layer is than its
+        input, in root mean square; the deviation of the last output, and the share of bounded activations on the flat.
     Why it matters: the first answers are extreme and sure, and bounded activations have no gradient there.
     Not to be mistaken for: large inputs, which a layer only passes on; networks with a normalization after each layer,
         to which the scale of the weights does not matter.
@@ -29,8 +32,20 @@ def starts_too_large(history: History) -> Finding | None:
     """
     if history.about.get("resumed") or normalizes(history):
         return None
-    layers = first_layers(history, weighted(history))
-    if len(layers) < 2:
+    names = weighted(history)
+    scales = first_scales(history)
+    if len(scales) >= FEWEST and statistics.median(scales.values()) > SCALE:
+        return finding(
+            STARTS_TOO_LARGE,
+            f"Before the first update a layer multiplies what it is given by {statistics.median(scales.values()):.2g} "
+            f"(deviation of the weights times √fan-in, in the middle of {len(scales)} layers); schemes in use have "
+            "0.6 to 1.4.",
+            step=0,
+            details={"scales": scales},
+            confidence=0.97,
+        )
+    layers = first_layers(history, names)
+    if len(layers) < FEWEST:
         return None
     middle = statistics.median(layer.gain for layer in layers)
     flat = max((row.get("saturated") or 0.0 for row in _first_rows(history)), default=0.0)

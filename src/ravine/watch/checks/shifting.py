@@ -27,7 +27,7 @@ class Shifting(Check):
     def __init__(self) -> None:
         self._same = 0
         self._asked = False
-        self._called: tuple[nn.Module, Tensor, tuple[int, ...]] | None = None
+        self._called: tuple[nn.Module, Tensor, int] | None = None  # model, sequences, where time is in its answer
 
     def forward(self, scene: Scene, module: nn.Module, inputs: tuple[Any, ...], output: Any) -> None:
         """Hold the sequences until their loss."""
@@ -36,15 +36,17 @@ class Shifting(Check):
         if not isinstance(x, Tensor) or not isinstance(output, Tensor) or module not in scene.models:
             return
         if scene.sampled and output.requires_grad and x.dim() >= 2 and x.shape[1] >= FEWEST and output.dim() == 3:
-            self._called = (module, x, tuple(output.shape))
+            axis = next((axis for axis in (1, 2) if output.shape[axis] == x.shape[1]), None)
+            if axis is not None and output.shape[0] == x.shape[0]:
+                self._called = (module, x, axis)
 
     def loss(self, scene: Scene, seen: LossSeen) -> None:
         """Compare targets and input."""
         called, self._called = self._called, None
         if called is None or seen.targets is None or not seen.with_gradient:
             return
-        model, x, shape = called
-        if shape[:2] != x.shape[:2] or seen.targets.numel() != x.numel() or seen.targets.dtype != x.dtype:
+        model, x, axis = called
+        if seen.targets.numel() != x.numel() or seen.targets.dtype != x.dtype:
             return
         targets = seen.targets.reshape(x.shape)
         if not x.is_floating_point() and x.dim() == 2:
@@ -56,19 +58,19 @@ class Shifting(Check):
         if not self._asked and scene.step >= STEP and torch.equal(targets[:, :-1], x[:, 1:]):
             self._asked = True
             if len(model._forward_pre_hooks) == 0 and can_be_alone():
-                self._look_ahead(scene, model, x)
+                self._look_ahead(scene, model, x, axis)
 
     def backward_begin(self, scene: Scene, root: Tensor) -> None:
         """Hold nothing any longer."""
         self._called = None
 
-    def _look_ahead(self, scene: Scene, model: nn.Module, x: Tensor) -> None:
+    def _look_ahead(self, scene: Scene, model: nn.Module, x: Tensor, axis: int) -> None:
         changed = x.clone()
         changed[:, -1] = x[:, 0] if bool((x[:, 0] != x[:, -1]).any()) else x[:, x.shape[1] // 2]
         if torch.equal(changed, x):
             return
         with alone(model) as call:
-            first, again, then = call(x), call(x), call(changed)
+            first, again, then = (call(given).movedim(axis, 1) for given in (x, x, changed))
         early = slice(None), slice(None, -1)
         if not differ(first[early], again[early]) and differ(first[early], then[early]):
             moved = (first - then)[early].abs().amax(dim=(0, 2)) > 1e-4 * first.abs().max()
