@@ -69,6 +69,8 @@ class History:
       0), and of `grad_norm`, `weight_norm`, `update_norm`, `act_mean`, `act_std`, `saturated` (share of activations on
       the flat), `silent` (share of units at zero for every row of the batch), `zeros` (share of activations at zero),
       `mean_drift` and `std_drift` (running statistics of a batch norm against the batch's) what it has.
+    - "weights": matrices before the first step of an optimizer; `layers`, and of each the `scale`: the root mean square
+      of its weights times √fan-in.
     - "input": one sampled batch; `part` ("train" or "val"), `mean`, `std`, `least`, `most`, `nonfinite`, `rows`, and
       the same of the targets with `target_` in front; `label_counts` where targets are classes.
     - "examples": single examples of a classification, at a sampled step (`part` "train") or of an evaluation ("val",
@@ -76,10 +78,6 @@ class History:
       shares: `right`, `sure` (of an answer, with more than 0.8), `certain` (sure and right; `certain_loss` theirs),
       `contradicted` (sure, and the target has less than 0.1), `far` (the target is in the less probable half of four
       classes or more). Of evaluations `class_rows` and `class_right`, examples of each class and those right.
-    - "gradients": a sampled step and the next that was told of, `apart` steps later, where the row stands: `dot` of their
-      gradients, norms `norm_before` and `norm`, `moved`, the norm of what the sampled step moved, its dots with the two
-      gradients `slope_before` and, where the next step follows at once, `slope`; `rows_before` and `rows` of the
-      batches; `share` of the parameters looked at, where it is not all of them.
     - "gradients": a sampled step and the next that was told of, `apart` steps later, where the row stands: `dot` of
       their gradients, norms `norm_before` and `norm`; `moved`, the norm of what the sampled step moved, its dots with
       the two gradients `slope_before` and, where the next step follows at once, `slope`; `rows_before` and `rows` of

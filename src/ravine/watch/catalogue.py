@@ -24,7 +24,6 @@ from ravine.watch.checks.train_while_evaluating import TrainWhileEvaluating
 from ravine.watch.checks.wrong_loss import WrongLoss
 from ravine.watch.instrument import Instrument
 from ravine.watch.instruments.agreement import Agreement
-from ravine.watch.instruments.agreement import Agreement
 from ravine.watch.instruments.batch_norm import BatchNorm
 from ravine.watch.instruments.curve import Curve
 from ravine.watch.instruments.examples import Examples
@@ -44,7 +43,6 @@ INSTRUMENTS: Catalogue[type[Instrument]] = Catalogue(
         Rate,
         GradientNorm,
         # samples
-        Agreement,
         Agreement,
         BatchNorm,
         Examples,
