@@ -26,7 +26,9 @@ def condensed(history: History, most: int = MOST) -> History:
         kind: {name: _means(points, most) for name, points in curves.items()} for kind, curves in columns.items()
     }
     beside = [
-        row for kind in ("layer", "input", "gradients", "examples", "fact", "about") for row in history.of_kind(kind)
+        row
+        for kind in ("layer", "input", "gradients", "examples", "neighbours", "fact", "about")
+        for row in history.of_kind(kind)
     ]
     found = History.of_columns(shorter, beside, history.source)
     longest = max(len(steps) for curves in columns.values() for steps, _ in curves.values())

@@ -82,6 +82,8 @@ class History:
       their gradients, norms `norm_before` and `norm`; `moved`, the norm of what the sampled step moved, its dots with
       the two gradients `slope_before` and, where the next step follows at once, `slope`; `rows_before` and `rows` of
       the batches; `share` of the parameters looked at, where it is not all of them.
+    - "neighbours": once, what the data tell without the network; `of` ("classes", "values" or "tokens"), `train_rows`,
+      `val_rows`, and how often nearest rows have the same label, as `ravine.diagnose.neighbours` reads it.
     - "fact": something exact about what the program does, under `fact`, its name, with details of its own.
     - "about": what is known of the training as a whole; later rows add to earlier ones. `task`, `classes`,
       `batch_size`, `train_rows`, `val_rows`, `steps_per_epoch`, `total_steps`, `parameters`, `optimizer`,
