@@ -67,7 +67,7 @@ class Regression:
 def test_numbers_are_those_of_the_closed_form(how):
     train = Regression(**how)
     rows = rows_of(train, 12)
-    assert [row["step"] for row in rows] == [1, 2, 3, 4, 5, 10]  # after each of the first, then after the sampled
+    assert {1, 2, 3, 4, 5, 10} <= {row["step"] for row in rows}  # after each of the first, then after the sampled
     for row in rows:
         at = row["step"]
         before, after, moved = train.gradients[at - 1], train.gradients[at], train.moves[at - 1]
