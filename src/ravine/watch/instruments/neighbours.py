@@ -166,10 +166,9 @@ class Neighbours(Instrument):
             return
         learns, turn = seen.with_gradient, self._passes[self._data]
         part = self._train if learns else self._val
-        if part.data is None:
-            part.data = self._data
-        if self._data != part.data or not self._wanted(scene, learns, turn):
+        if part.data not in (None, self._data) or not self._wanted(scene, learns, turn):
             return
+        part.data = self._data
         if given is not None and given[1] == learns:
             part.compare(given[0], loaded)
             part.given.add(given[0], seen, turn, 2 * ROWS if turn > 1 else ROWS)
