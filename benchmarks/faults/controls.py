@@ -149,7 +149,7 @@ def _standardized(job: Job) -> None:
 
 
 def _clipped(job: Job) -> None:
-    job.clip = {"mlp": 1.5, "gru": 1.0, "conv": 2.0}.get(job.task.split("-")[1], 1.0)
+    job.clip = {"mlp": 1.5, "gru": 1.0, "conv": 2.0, "lstm": 0.5}.get(job.task.split("-")[1], 1.0)
 
 
 def _accumulated(job: Job) -> None:
@@ -248,21 +248,41 @@ CONTROLS = {
         Control("clean", _same, EVERY),
         Control("warmup bump", _schedule(lambda t: min(1.0, t / 0.1), 1.5), EVERY),
         Control("cosine", _schedule(_cosine, 1.5), EVERY),
-        Control("restarts", _schedule(lambda t: _cosine(3 * t % 1.0)), ("digits-mlp", "digits-conv", "digits-gru")),
-        Control("one-cycle", _schedule(_one_cycle, 2.0), ("digits-mlp", "fashion-conv", "text-transformer")),
         Control(
-            "step drop", _schedule(lambda t: 1.0 if t < 0.6 else 0.1), ("digits-mlp", "fashion-conv", "digits-gru")
+            "restarts",
+            _schedule(lambda t: _cosine(3 * t % 1.0)),
+            ("digits-mlp", "digits-conv", "digits-gru", "fashion-resnet", "text-lstm"),
         ),
-        Control("label smoothing", _smoothed, ("digits-mlp", "digits-conv", "fashion-conv")),
-        Control("dropout", _dropped, ("digits-mlp", "digits-conv", "cancer-mlp")),
-        Control("augmentation", _augmented, ("digits-mlp", "fashion-conv", "digits-gru")),
-        Control("small validation set", _small_validation, ("cancer-mlp", "digits-mlp", "fashion-conv")),
-        Control("irreducible noise", _noisy_targets, ("diabetes-mlp",)),
-        Control("converged early", _longer(2.5), ("digits-mlp", "digits-conv")),
-        Control("99% accuracy", _easy, ("digits-mlp", "digits-conv", "digits-gru")),
+        Control(
+            "one-cycle",
+            _schedule(_one_cycle, 2.0),
+            ("digits-mlp", "fashion-conv", "text-transformer", "fashion-mixer", "computers-residual"),
+        ),
+        Control(
+            "step drop",
+            _schedule(lambda t: 1.0 if t < 0.6 else 0.1),
+            ("digits-mlp", "fashion-conv", "digits-gru", "mnist1d-conv1d", "text-lstm"),
+        ),
+        Control(
+            "label smoothing",
+            _smoothed,
+            ("digits-mlp", "digits-conv", "fashion-conv", "mnist1d-conv1d", "diamonds-silu"),
+        ),
+        Control("dropout", _dropped, ("digits-mlp", "digits-conv", "cancer-mlp", "fashion-resnet", "fashion-mixer")),
+        Control(
+            "augmentation", _augmented, ("digits-mlp", "fashion-conv", "digits-gru", "fashion-resnet", "fashion-mixer")
+        ),
+        Control(
+            "small validation set",
+            _small_validation,
+            ("cancer-mlp", "digits-mlp", "fashion-conv", "computers-residual", "mnist1d-conv1d"),
+        ),
+        Control("irreducible noise", _noisy_targets, ("diabetes-mlp", "computers-residual")),
+        Control("converged early", _longer(2.5), ("digits-mlp", "digits-conv", "computers-residual")),
+        Control("99% accuracy", _easy, ("digits-mlp", "digits-conv", "digits-gru", "mnist1d-conv1d")),
         Control("calibration drift", _drifting, ("digits-mlp", "fashion-conv")),
         Control("late generalization", _late_generalization, ("digits-mlp",)),
-        Control("edge of stability", _edge, ("digits-mlp", "diabetes-mlp")),
+        Control("edge of stability", _edge, ("digits-mlp", "diabetes-mlp", "diamonds-silu")),
         Control("ReLU sparsity", _sparse, ("digits-mlp",)),
         Control("standardized inputs", _standardized, ("digits-mlp", "digits-gru", "digits-conv")),
         Control(
@@ -271,13 +291,30 @@ CONTROLS = {
             ("digits-mlp", "digits-gru"),
             optimizers=("sgd",),  # a rate of 0.1 is none for Adam
         ),
-        Control("some steps clipped", _clipped, ("digits-mlp", "digits-conv", "text-transformer")),
-        Control("accumulation", _accumulated, ("digits-mlp", "digits-conv", "text-transformer")),
-        Control("frozen on purpose", _frozen, ("digits-mlp", "digits-conv", "text-transformer")),
-        Control("resumed", _resumed, ("digits-mlp", "fashion-conv", "text-transformer")),
-        Control("adversaries", _program(_adversaries), ("digits-mlp", "cancer-mlp")),
-        Control("policy gradient", _program(_bandit), ("digits-mlp", "digits-conv")),
-        Control("negative loss", _negative, ("digits-mlp", "digits-conv")),
-        Control("placeholder zeros", _same, ("digits-mlp", "text-transformer"), _zeros_between),
+        Control(
+            "some steps clipped",
+            _clipped,
+            ("digits-mlp", "digits-conv", "text-transformer", "fashion-mixer", "text-lstm"),
+        ),
+        Control(
+            "accumulation",
+            _accumulated,
+            ("digits-mlp", "digits-conv", "text-transformer", "diamonds-silu", "fashion-mixer"),
+        ),
+        Control(
+            "frozen on purpose",
+            _frozen,
+            ("digits-mlp", "digits-conv", "text-transformer", "fashion-resnet", "mnist1d-conv1d"),
+        ),
+        Control("resumed", _resumed, ("digits-mlp", "fashion-conv", "text-transformer", "fashion-mixer", "text-lstm")),
+        Control("adversaries", _program(_adversaries), ("digits-mlp", "cancer-mlp", "mnist1d-conv1d")),
+        Control("policy gradient", _program(_bandit), ("digits-mlp", "digits-conv", "diamonds-silu", "fashion-resnet")),
+        Control("negative loss", _negative, ("digits-mlp", "digits-conv", "diamonds-silu", "fashion-mixer")),
+        Control(
+            "placeholder zeros",
+            _same,
+            ("digits-mlp", "text-transformer", "text-lstm", "fashion-resnet"),
+            _zeros_between,
+        ),
     )
 }

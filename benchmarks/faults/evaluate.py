@@ -48,11 +48,10 @@ class Judged:
 
     @property
     def part(self) -> str:
-        """Of the split, by task and class: "development", "scoring", "held-out", or "unused"."""
+        """Of the split: "development", "scoring", or "held-out" where the fault took no part either."""
         if self.run.task in SPLIT["development"]["tasks"]:
-            held = bool(self.truth) and self.truth not in SPLIT["development"]["classes"]
-            return "unused" if held else "development"
-        return "held-out" if self.truth in SPLIT["scoring"]["held_out_classes"] else "scoring"
+            return "development"
+        return "held-out" if self.truth and INJECTIONS[self.run.name].fresh else "scoring"
 
 
 def gated(said: dict[Run, dict[str, Any]]) -> tuple[list[Judged], dict[tuple[str, str, str, int], Judgement]]:

@@ -21,6 +21,10 @@ Small real trainings with faults planted in them, watched by `ravine.watch()` as
 that look strange. `make faults` repeats all of it. A fault counts only where it makes the score on unseen rows worse:
 paired with the same seeds without it, p < .05 and by half a standard deviation at least; what passes no such gate is a
 healthy run.
+
+A first scoring, of the tasks digits-conv, fashion-conv, text-transformer and digits-patches, missed the goals. It was
+then used for development, as all that had been made before. The scores shown here are of fresh tasks, with other data
+and other architectures, and of fresh fault classes; they were looked at once, after the bounds were frozen.
 """
 
 HOW = """Tier A has curves alone, B also rates, gradient norms and what the program was told, C also layers, inputs and
@@ -70,11 +74,11 @@ def write(
         picture: Where the confusion matrix goes.
     """
     scoring = [one for one in judged if one.part in ("scoring", "held-out")]
-    held_out = [one for one in judged if one.part == "held-out" or (one.part == "scoring" and not one.truth)]
+    held_out = [one for one in scoring if one.part == "held-out" or one.run.is_control]
     parts = [INTRO, _state(judged, asked, subset), HOW]
     for title, runs in (
         ("Scoring: tasks that took no part in choosing thresholds", scoring),
-        ("Of these, fault classes that took no part either", held_out),
+        ("Of these, fault classes that took no part either, beside all healthy patterns", held_out),
         ("Development: tasks on which thresholds were chosen", [one for one in judged if one.part == "development"]),
     ):
         if runs:

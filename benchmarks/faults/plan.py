@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 SEEDS = 5
-MOST_TASKS = 3  # of one injection, in the full set
+MOST_DEVELOPMENT, MOST_SCORING = 2, 2  # tasks of one injection, in the full set
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,13 @@ class Kept:
 
 
 def full() -> Iterator[Run]:
-    """Every run, those first that the others are compared with."""
-    yield from _runs(range(SEEDS), MOST_TASKS, None, None)
+    """Every run: first those that are scored, then those of development; of each, first the healthy ones.
+
+    In scoring, a fault is planted with one optimizer in each task, the other one in the next; the faults that took no
+    part in development are planted wherever they fit.
+    """
+    yield from _scoring()
+    yield from _runs(range(SEEDS), MOST_DEVELOPMENT, None, None)
 
 
 def ten_minutes() -> Iterator[Run]:
@@ -88,12 +93,29 @@ def once() -> Iterator[Run]:
 SUBSETS = {"full": full, "ten-minutes": ten_minutes, "once": once, "tiny": tiny}
 
 
+def _scoring() -> Iterator[Run]:
+    from benchmarks.faults.controls import CONTROLS
+    from benchmarks.faults.injections import FRESH, INJECTIONS
+
+    for control in CONTROLS.values():
+        for task in FRESH:
+            if task in control.tasks:
+                for optimizer in control.optimizers:
+                    yield from (Run(task, optimizer, seed, control.name) for seed in range(SEEDS))
+    for place, injection in enumerate(INJECTIONS.values()):
+        there = turned([task for task in FRESH if task in injection.tasks], place)
+        for number, task in enumerate(there if injection.fresh else there[:MOST_SCORING]):
+            optimizer = turned(list(injection.optimizers), place + number)[0]
+            for level in range(len(injection.levels)):
+                yield from (Run(task, optimizer, seed, injection.name, level) for seed in range(SEEDS))
+
+
 def _runs(seeds: range, most: int, only: tuple[str, ...] | None, optimizers: tuple[str, ...] | None) -> Iterator[Run]:
     from benchmarks.faults.controls import CONTROLS
-    from benchmarks.faults.injections import INJECTIONS
+    from benchmarks.faults.injections import FRESH, INJECTIONS
     from benchmarks.faults.tasks import OPTIMIZERS, TASKS
 
-    tasks = list(only or mixed(list(TASKS)))
+    tasks = list(only or mixed([task for task in TASKS if task not in FRESH]))
     for control in CONTROLS.values():
         there = [task for task in tasks if task in control.tasks]
         for task in there if control.name == "clean" or only is None else there[:1]:
@@ -104,14 +126,14 @@ def _runs(seeds: range, most: int, only: tuple[str, ...] | None, optimizers: tup
         there = [task for task in tasks if task in injection.tasks]
         levels = range(len(injection.levels)) if only is None else [len(injection.levels) - 1]
         for task in turned(there, place)[:most]:
-            for optimizer in optimizers or OPTIMIZERS:
+            for optimizer in optimizers or injection.optimizers:
                 for level in levels:
                     for seed in seeds:
                         yield Run(task, optimizer, seed, injection.name, level)
 
 
 def mixed(tasks: list[str]) -> list[str]:
-    """The first half and the second in turn, so that neighbours are of both parts of the split.
+    """The first half and the second in turn, so that neighbours differ most.
 
     >>> mixed(["a", "b", "c", "d"])
     ['a', 'c', 'b', 'd']

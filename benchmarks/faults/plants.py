@@ -96,7 +96,8 @@ def summed(job: Job, _level: float) -> None:
 # --- other networks ---
 
 
-def _build(job: Job, change: object) -> None:
+def build_with(job: Job, change: object) -> None:
+    """The job's network is what `change` makes of it."""
     made = job.build
     job.build = lambda: change(made())  # type: ignore[operator]
 
@@ -115,12 +116,12 @@ class Ended(nn.Module):
 
 def ends_with_softmax(job: Job, _level: float) -> None:
     """Probabilities where logits are wanted."""
-    _build(job, lambda net: Ended(net, nn.Softmax(dim=1)))
+    build_with(job, lambda net: Ended(net, nn.Softmax(dim=job.class_axis)))
 
 
 def ends_with_relu(job: Job, _level: float) -> None:
     """Outputs that cannot be negative."""
-    _build(job, lambda net: Ended(net, nn.ReLU()))
+    build_with(job, lambda net: Ended(net, nn.ReLU()))
 
 
 def _leaves(model: nn.Module, kind: type[nn.Module] | tuple[type[nn.Module], ...]) -> list[nn.Module]:
@@ -131,7 +132,7 @@ def biased_off(job: Job, level: float) -> None:
     """The biases in front of ReLUs are far below zero."""
 
     def apply(model: nn.Module) -> None:
-        layers = _leaves(model, (nn.Linear, nn.Conv2d, nn.BatchNorm2d))[:-1]
+        layers = _leaves(model, (nn.Linear, nn.Conv1d, nn.Conv2d, nn.BatchNorm2d))[:-1]
         with torch.no_grad():
             for layer in layers:
                 layer.bias.fill_(level)
@@ -149,7 +150,7 @@ def saturated(job: Job, level: float) -> None:
             layers[2].weight.mul_(level)
         return nn.Sequential(*layers)
 
-    _build(job, change)
+    build_with(job, change)
 
 
 def deep(job: Job, level: float) -> None:
@@ -173,7 +174,7 @@ def _stack(job: Job, count: int, activation: type[nn.Module], gain: float) -> No
             layers[-1:-1] = [layer, activation()]
         return nn.Sequential(*layers)
 
-    _build(job, change)
+    build_with(job, change)
 
 
 def narrow(job: Job, level: float) -> None:
@@ -188,7 +189,7 @@ def narrow(job: Job, level: float) -> None:
         layers[-1] = nn.Linear(width, layers[-1].out_features)
         return nn.Sequential(*layers)
 
-    _build(job, change)
+    build_with(job, change)
 
 
 class Mixed(nn.Module):
@@ -206,7 +207,7 @@ class Mixed(nn.Module):
 
 def mixing(job: Job, _level: float) -> None:
     """`view` in place of `permute`."""
-    _build(job, Mixed)
+    build_with(job, Mixed)
 
 
 def detached(job: Job, _level: float) -> None:
@@ -220,7 +221,7 @@ def detached(job: Job, _level: float) -> None:
         layers = list(net.children())
         return nn.Sequential(*layers[:-3], Detached(), *layers[-3:])
 
-    _build(job, change)
+    build_with(job, change)
 
 
 def left_out(job: Job, level: float) -> None:
@@ -310,22 +311,22 @@ def target_column(job: Job, _level: float) -> None:
 def noisy_labels(job: Job, level: float) -> None:
     """A share of the labels is drawn at random, in training and validation; the test is clean."""
     for part in (job.parts.train, job.parts.val):
-        wrong = torch.rand(part.y.shape, generator=_dice(job)) < level
-        part.y = torch.where(wrong, part.y[torch.randperm(len(part.y), generator=_dice(job))], part.y)
+        wrong = torch.rand(part.y.shape, generator=dice(job)) < level
+        part.y = torch.where(wrong, part.y[torch.randperm(len(part.y), generator=dice(job))], part.y)
 
 
 def permuted_labels(job: Job, level: float) -> None:
     """A share of the training targets is exchanged among rows."""
     part = job.parts.train
-    chosen = torch.randperm(len(part.y), generator=_dice(job))[: round(level * len(part.y))]
+    chosen = torch.randperm(len(part.y), generator=dice(job))[: round(level * len(part.y))]
     part.y = part.y.clone()
-    part.y[chosen] = part.y[chosen[torch.randperm(len(chosen), generator=_dice(job))]]
+    part.y[chosen] = part.y[chosen[torch.randperm(len(chosen), generator=dice(job))]]
 
 
 def imbalanced(job: Job, level: float) -> None:
     """Of all classes but the first, a share of the rows is left, in training and validation."""
     for part in (job.parts.train, job.parts.val):
-        keep = (part.y == 0) | (torch.rand(part.y.shape, generator=_dice(job)) < level)
+        keep = (part.y == 0) | (torch.rand(part.y.shape, generator=dice(job)) < level)
         part.x, part.y = part.x[keep], part.y[keep]
 
 
@@ -356,7 +357,8 @@ def batches_of(job: Job, level: float) -> None:
     part.x, part.y = part.x[: 150 * job.batch_size], part.y[: 150 * job.batch_size]
 
 
-def _dice(job: Job) -> torch.Generator:
+def dice(job: Job) -> torch.Generator:
+    """Chance that is the same for a seed, whatever else is drawn."""
     return torch.Generator().manual_seed(1000 + job.seed)
 
 

@@ -26,6 +26,11 @@ def cross_entropy(outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
     return nnf.cross_entropy(outputs, targets, **options)
 
 
+def flat_cross_entropy(outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
+    """(rows, time, classes) and (rows, time), as one list of places; looked up at each call."""
+    return nnf.cross_entropy(outputs.flatten(0, 1), targets.flatten(), **options)
+
+
 def mse_loss(outputs: Tensor, targets: Tensor, **options: Any) -> Tensor:
     """The mean square, looked up at each call."""
     return nnf.mse_loss(outputs, targets, **options)
@@ -56,6 +61,8 @@ class Job:
         update: One step: (job, model, optimizer, x, y).
         train_mode, eval_mode: What is called before training and before evaluation.
         repair: What stands in the network's place when the benchmark scores it: a mask that was missing, say.
+        options: More words for the optimizer.
+        class_axis: Of the outputs, where there are classes.
         clip: Largest gradient norm; None for no clipping.
         accumulate: Batches a step.
         program: What is watched; the ordinary loop, unless a pattern is another kind of program.
@@ -84,6 +91,8 @@ class Job:
     train_mode: Callable[[nn.Module], Any] = nn.Module.train
     eval_mode: Callable[[nn.Module], Any] = nn.Module.eval
     repair: Callable[[nn.Module], None] | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+    class_axis: int = 1
     clip: float | None = None
     accumulate: int = 1
     program: Callable[[Job, nn.Module], None] = lambda *given: run(*given)
@@ -105,6 +114,7 @@ class Task:
     shape: tuple[int, ...] = ()  # of one input, where it is not the data's own
     kind: str = "classification"
     clip: float | None = None
+    class_axis: int = 1
 
     def job(self, optimizer: str, seed: int) -> Job:
         """The healthy training."""
@@ -123,7 +133,12 @@ class Task:
             batch_size=self.batch_size,
             kind=self.kind,
             weight_decay=1e-2 if self.kind == "regression" and optimizer == "sgd" else 0.0,
-            loss=mse_loss if self.kind == "regression" else cross_entropy,
+            loss=mse_loss
+            if self.kind == "regression"
+            else cross_entropy
+            if self.class_axis == 1
+            else flat_cross_entropy,
+            class_axis=self.class_axis,
             clip=self.clip,
         )
 
@@ -208,6 +223,65 @@ TASKS = {
             50,
             shape=(16, 4),
         ),
+        # those below took no part in choosing thresholds
+        Task(
+            "mnist1d-conv1d",
+            "mnist1d",
+            "conv1d",
+            lambda: nets.series_convolutional(10),
+            {"sgd": 0.06, "adam": 4e-3},
+            12,
+            60,
+        ),
+        Task(
+            "diamonds-silu",
+            "diamonds",
+            "silu",
+            lambda: nets.smooth_perceptron(7, 40, 5),
+            {"sgd": 0.03, "adam": 4e-3},
+            12,
+            80,
+        ),
+        Task(
+            "computers-residual",
+            "computers",
+            "residual",
+            lambda: nets.residual_perceptron(9, 24),
+            {"sgd": 0.02, "adam": 2e-3},
+            14,
+            40,
+            kind="regression",
+        ),
+        Task(
+            "fashion-resnet",
+            "fashion-mnist, training file",
+            "resnet",
+            lambda: nets.residual_convolutional(10),
+            {"sgd": 0.05, "adam": 5e-3},
+            10,
+            50,
+        ),
+        Task(
+            "fashion-mixer",
+            "fashion-mnist, training file, later rows",
+            "mixer",
+            lambda: nets.MixerModel(14, 14, 32, 10),
+            {"sgd": 0.03, "adam": 3e-3},
+            10,
+            50,
+            shape=(14, 14),
+        ),
+        Task(
+            "text-lstm",
+            "text of another module",
+            "lstm",
+            lambda: nets.RecurrentModel(LETTERS, 32, 64),
+            {"sgd": 1.0, "adam": 1e-2},
+            6,
+            25,
+            kind="text",
+            class_axis=2,
+        ),
     )
 }
 
@@ -263,9 +337,10 @@ def run(job: Job, model: nn.Module) -> None:
         change(model)
     learnable = list(job.learnable(model))
     if job.optimizer == "sgd":
-        optimizer: Optimizer = torch.optim.SGD(learnable, lr=job.lr, momentum=0.9, weight_decay=job.weight_decay)
+        words = {"lr": job.lr, "momentum": 0.9, "weight_decay": job.weight_decay, **job.options}
+        optimizer: Optimizer = torch.optim.SGD(learnable, **words)
     else:
-        optimizer = torch.optim.AdamW(learnable, lr=job.lr, weight_decay=job.weight_decay)
+        optimizer = torch.optim.AdamW(learnable, **{"lr": job.lr, "weight_decay": job.weight_decay, **job.options})
     rows = TensorDataset(job.parts.train.x, job.parts.train.y)
     loader = job.loader(job, rows)
     val_loader = DataLoader(TensorDataset(job.parts.val.x, job.parts.val.y), batch_size=250)
@@ -300,7 +375,7 @@ def scored(job: Job, model: nn.Module) -> float:
     if job.kind == "regression":
         value = 1 - float(nnf.mse_loss(outputs.reshape(-1), test.y.reshape(-1)) / test.y.var(correction=0))
     elif job.kind == "text":
-        value = -float(nnf.cross_entropy(outputs, test.y))
+        value = -float(nnf.cross_entropy(outputs.movedim(job.class_axis, 1), test.y))
     else:
         value = float((outputs.argmax(1) == test.y).float().mean()) if bool(outputs.isfinite().all()) else math.nan
     return value if math.isfinite(value) else math.nan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from benchmarks.faults.baselines import LOOKS, MAP
 from benchmarks.faults.controls import CONTROLS
-from benchmarks.faults.evaluate import ACCEPTED, SPLIT, gated
-from benchmarks.faults.injections import CANNOT_BE_PLANTED, INJECTIONS
+from benchmarks.faults.evaluate import ACCEPTED, SPLIT, Judged, gated
+from benchmarks.faults.injections import CANNOT_BE_PLANTED, FRESH, INJECTIONS
 from benchmarks.faults.plan import SUBSETS, Run
 from benchmarks.faults.tasks import TASKS, step
 
@@ -26,15 +26,34 @@ def test_accepted_names_are_symptoms_of_what_is_planted():
     assert {other for others in listed.values() for other in others} <= set(SYMPTOMS)
 
 
-def test_the_split_has_every_task_and_every_class_once():
+def test_the_split_has_every_task_once_and_every_fresh_fault():
     development, scoring = SPLIT["development"], SPLIT["scoring"]
     assert sorted(development["tasks"] + scoring["tasks"]) == sorted(TASKS)
-    assert sorted(development["classes"] + scoring["held_out_classes"]) == sorted(PLANTED)
+    assert sorted(scoring["tasks"]) == sorted(FRESH)
+    assert scoring["held_out"] == [one.name for one in INJECTIONS.values() if one.fresh]
 
 
-def test_architectures_of_the_scoring_took_no_part():
-    kinds = {part: {TASKS[name].architecture for name in SPLIT[part]["tasks"]} for part in ("development", "scoring")}
+@pytest.mark.parametrize("kind", ["data", "architecture"])
+def test_data_and_architectures_of_the_scoring_took_no_part(kind):
+    kinds = {part: {getattr(TASKS[name], kind) for name in SPLIT[part]["tasks"]} for part in ("development", "scoring")}
     assert not kinds["development"] & kinds["scoring"]
+
+
+def test_fresh_faults_are_planted_in_fresh_tasks_alone():
+    for injection in INJECTIONS.values():
+        assert not injection.fresh or set(injection.tasks) <= set(FRESH)
+
+
+def test_runs_are_of_the_part_that_their_task_and_fault_are_of():
+    def part(task: str, name: str, truth: str) -> str:
+        return Judged(Run(task, "sgd", 0, name, -1 if name == "clean" else 0), {}, truth, "").part
+
+    assert part("digits-conv", "rate too high", "diverges") == "development"
+    assert part("digits-conv", "clean", "") == "development"
+    assert part("text-lstm", "rate too high", "diverges") == "scoring"
+    assert part("text-lstm", "clean", "") == "scoring"
+    assert part("text-lstm", "momentum far too high", "bounces") == "held-out"
+    assert part("text-lstm", "momentum far too high", "") == "scoring"  # it does no harm there
 
 
 def test_messages_of_baselines_are_mapped_to_symptoms():
@@ -51,6 +70,7 @@ def test_no_run_is_there_twice(subset):
 def test_the_full_set_has_300_healthy_runs_of_every_pattern():
     controls = [run for run in SUBSETS["full"]() if run.is_control]
     assert len(controls) >= 300
+    assert len([run for run in controls if run.task in FRESH]) >= 350
     assert {run.name for run in controls} == set(CONTROLS)
     assert {run.name for run in SUBSETS["full"]() if not run.is_control} == set(INJECTIONS)
 
@@ -64,6 +84,23 @@ def test_every_fault_can_be_planted_where_it_says(task):
                 injection.plant(job, level)
                 changed = vars(TASKS[task].job("sgd", 0))
                 assert any(value is not changed[name] for name, value in vars(job).items())
+
+
+def test_scoring_has_two_tasks_of_each_fault_and_all_that_fit_of_the_fresh_ones():
+    runs = [run for run in SUBSETS["full"]() if run.task in FRESH and not run.is_control]
+    for name, injection in INJECTIONS.items():
+        there = {run.task for run in runs if run.name == name}
+        fitting = set(injection.tasks) & set(FRESH)
+        assert there <= fitting
+        assert len(there) == (len(fitting) if injection.fresh else min(2, len(fitting)))
+        assert {run.optimizer for run in runs if run.name == name} <= set(injection.optimizers)
+    assert 2000 <= len([run for run in SUBSETS["full"]() if run.task in FRESH]) <= 2600
+
+
+def test_a_fault_for_one_optimizer_is_planted_with_no_other():
+    for subset in SUBSETS.values():
+        for run in subset():
+            assert run.is_control or run.optimizer in INJECTIONS[run.name].optimizers
 
 
 def test_an_ordinary_step_is_that_of_torch():
