@@ -99,6 +99,32 @@ def test_sparsity_is_not_death():
     assert look("has-dead-units", table) is None
 
 
+@pytest.mark.parametrize(("first", "later", "found"), [(0.99, 0.99, 1), (0.9, 0.9, 0), (0.5, 0.995, 0), (0.99, 0.6, 0)])
+def test_units_that_begin_all_but_dead_are_not_merely_sparse(first, later, found):
+    """Nor is a sparsity that was learned, nor units that come to life."""
+    shares = [first + (later - first) * min(1.0, at / 5) for at in range(len(STEPS))]
+    table = rows() + [
+        {"kind": "layer", "step": step, "layer": "relu", "type": "ReLU", "depth": 1, "zeros": share}
+        for step, share in zip(STEPS, shares, strict=True)
+    ]
+    assert (look("has-dead-units", table) is not None) == bool(found)
+
+
+def running(momentum, drift, steps=256):
+    return [
+        {"kind": "layer", "step": step, "layer": "norm", "type": "BatchNorm2d", "rows": 64, "values": 640,
+         "momentum": momentum, "mean_drift": drift, "std_drift": drift}
+        for step in range(0, steps, 16)
+    ]  # fmt: skip
+
+
+def test_a_momentum_too_small_for_so_few_steps_leaves_running_statistics_behind():
+    assert "77%" in look("has-stale-batch-norm", running(0.001, 0.6, 257 + 15)).evidence
+    assert look("has-stale-batch-norm", running(0.001, 0.1)) is None, "pretrained statistics fit already"
+    assert look("has-stale-batch-norm", running(0.1, 0.6)) is None
+    assert look("has-stale-batch-norm", running(0.001, 0.6, 3000)) is None, "by then they have followed"
+
+
 def test_only_hidden_layers_saturate():
     bounded = [
         {"kind": "layer", "step": step, "layer": "tanh", "type": "Tanh", "depth": depth, "saturated": 0.8}
