@@ -104,6 +104,7 @@ def test_a_program_is_asked_once_of_rows_of_its_own(prefetch):
     assert (row["of"], row["classes"], row["val_rows"]) == ("classes", 2, 60)
     assert row["train_rows"] == 200 or prefetch
     assert row["train_five"] == row["val_five"] == row["across_five"] == 1.0
+    assert (row.get("changed") == 0) is not prefetch
 
 
 def test_labels_permuted_among_rows_show_in_training_alone():
@@ -121,6 +122,15 @@ def test_noisy_copies_of_the_same_rows_do_not_vouch_for_each_other():
     (row,) = trained(x, y, *clusters(60), change=lambda a: a + 0.01 * torch.randn_like(a))
     assert row["train_rows"] <= 120
     assert row["train_first"] < 0.7
+    assert row["changed"] < 0.001
+
+
+def test_what_a_program_adds_to_its_rows_is_measured():
+    """Noise of twice the spread of both clusters together: neighbours agree less."""
+    (row,) = trained(*clusters(300), *clusters(60, seed=1), change=lambda a: a + 2 * a.std() * torch.randn_like(a))
+    assert row["changed"] == pytest.approx(4, rel=0.2)
+    assert row["loaded_five"] == row["val_five"] == 1.0
+    assert row["train_five"] < 0.9
 
 
 def test_an_evaluation_of_the_training_rows_is_no_evaluation():

@@ -87,7 +87,7 @@ class Part:
     def __init__(self) -> None:
         self.data: int | None = None
         self.given, self.loaded = Rows(), Rows()
-        self._checks: list[Tensor] = []
+        self._changes: list[Tensor] = []
         self._differs = False
 
     @property
@@ -99,14 +99,18 @@ class Part:
         """Take note whether a batch was given as it was loaded."""
         if loaded is None or given.shape != loaded.shape or given.dtype != loaded.dtype:
             self._differs = True
-        elif len(self._checks) < CHECKS and not self._differs:
-            self._checks.append((given == loaded.to(given.device)).all())
+        elif len(self._changes) < CHECKS:
+            self._changes.append(_change(given, loaded.to(given.device)))
 
     def as_loaded(self) -> bool | None:
         """Whether all batches were; None where none was seen both ways."""
-        if not self._differs and self._checks:
-            self._differs = not bool(torch.stack(self._checks).all())
-        return False if self._differs else True if self._checks else None
+        if not self._differs and self._changes:
+            self._differs = bool((torch.stack(self._changes) != 0).any())
+        return False if self._differs else True if self._changes else None
+
+    def changed(self) -> dict[str, Any]:
+        """How much the program changes rows: the mean square of it over their variance, where it keeps their shape."""
+        return {"changed": float(torch.stack(self._changes).mean())} if self._changes else {}
 
 
 class Neighbours(Instrument):
@@ -117,7 +121,9 @@ class Neighbours(Instrument):
     the evaluation, `across_…` of rows of evaluation and their nearest ones of training, `across_mean` how often the
     nearest mean of a class is right; each with `…_chance`, what independent answers would give. Of targets that are
     numbers, the shares of variance that the nearest one, and the mean of five, explain: 0 for a guess. Of sequences of
-    tokens the share of examples, and of tokens, whose targets are the input moved on by one place.
+    tokens the share of examples, and of tokens, whose targets are the input moved on by one place. `changed` is what
+    the program does to training rows between the DataLoader and the model, its mean square over their variance; where
+    it is not 0, `loaded_…` says of the rows before what `train_…` says of them after.
     """
 
     name: ClassVar[str] = "neighbours"
@@ -214,16 +220,19 @@ class Neighbours(Instrument):
         as_loaded, in_val = self._train.as_loaded(), self._val.as_loaded()
         train = self._train.loaded if as_loaded else self._train.given
         val = self._val.loaded if in_val or (in_val is None and as_loaded) else self._val.given
+        changed, loaded = self._train.changed(), self._train.loaded
         rows_of_data = self._rows_of.get(self._train.data or 0, 0)
         self._done, self._given, self._loaded = True, None, None
         self._train, self._val = Part(), Part()
         if train.tokens is not None:
-            _write_tokens(scene, train.tokens, val.tokens)
+            _write_tokens(scene, train.tokens, val.tokens, changed)
         elif train.batches:
             alike = val.batches and val.batches[0][1].shape[1] == train.batches[0][1].shape[1]
             known = val.distinct(0) if alike else None
             with torch.autocast(train.batches[0][2].device.type, enabled=False):
-                _write(scene, train.distinct(rows_of_data), known, table=train.table)
+                before = loaded.distinct(rows_of_data) if loaded.batches and loaded is not train else None
+                changed |= _before(before, table=train.table)
+                _write(scene, train.distinct(rows_of_data), known, changed, table=train.table)
 
 
 def _wieldy(x: Tensor) -> bool:
@@ -250,7 +259,28 @@ def _targets(x: Tensor, seen: LossSeen) -> Tensor | None:
     return y.flatten(1).float() if y.dim() > 1 else y[:, None].float()
 
 
-def _write_tokens(scene: Scene, train: Tensor, val: Tensor | None) -> None:
+def _change(given: Tensor, loaded: Tensor) -> Tensor:
+    """The mean square of what was changed, over the variance; 0 where nothing was."""
+    if not given.is_floating_point():
+        return (given != loaded).float().mean()
+    return (given.float() - loaded.float()).square().mean() / loaded.float().var(correction=0).clamp(min=1e-30)
+
+
+def _before(rows: tuple[Tensor, Tensor] | None, *, table: bool) -> dict[str, float]:
+    """What neighbours say of rows as they were loaded, where the program has changed them since."""
+    if rows is None or len(rows[0]) < FEWEST_ROWS:
+        return {}
+    classes, y = 0, rows[1]
+    if y.dim() == 1:
+        kinds, y = torch.unique(y, return_inverse=True)
+        classes = len(kinds)
+        if not 1 < classes <= CLASSES:
+            return {}
+    found = compared((rows[0], y), None, classes=classes, table=table)
+    return {name.replace("train", "loaded"): float(value) for name, value in found.items()}
+
+
+def _write_tokens(scene: Scene, train: Tensor, val: Tensor | None, changed: dict[str, Any]) -> None:
     names = ("rows", "shifted", "tokens", "shifted_tokens")
     values = dict(zip((f"train_{name}" for name in names), train.tolist(), strict=True))
     if val is not None:
@@ -261,10 +291,17 @@ def _write_tokens(scene: Scene, train: Tensor, val: Tensor | None) -> None:
             values[f"{part}_shifted"] /= rows
             values[f"{part}_shifted_tokens"] /= tokens
     if values["train_rows"] >= FEWEST_ROWS:
-        scene.write("neighbours", of="tokens", **values)
+        scene.write("neighbours", of="tokens", **values, **changed)
 
 
-def _write(scene: Scene, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor] | None, *, table: bool) -> None:
+def _write(
+    scene: Scene,
+    train: tuple[Tensor, Tensor],
+    val: tuple[Tensor, Tensor] | None,
+    changed: dict[str, Any],
+    *,
+    table: bool,
+) -> None:
     if val is not None:
         val = _apart(val, train)
     if val is not None and (len(val[0]) < FEWEST_ROWS or val[1].dim() != train[1].dim()):
@@ -282,7 +319,7 @@ def _write(scene: Scene, train: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor
         val = None if val is None else (val[0], numbers[len(train[0]) :])
     found = compared(train, val, classes=classes, table=table)
     numbers_found = dict(zip(found, torch.stack(list(found.values())).tolist(), strict=True))
-    rows = {"train_rows": len(train[0])} | ({} if val is None else {"val_rows": len(val[0])})
+    rows = {"train_rows": len(train[0])} | ({} if val is None else {"val_rows": len(val[0])}) | changed
     scene.write("neighbours", of="classes" if classes else "values", classes=classes, **rows, **numbers_found)
 
 
