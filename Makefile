@@ -46,7 +46,7 @@ install: $(VENV)/.run $(VENV)/.test $(VENV)/.lint $(VENV)/.docs  ## everything a
 bench: $(VENV)/.test $(VENV)/.bench  ## measure the trainer beside a bare loop, Lightning and skorch
 	$(BIN)/python benchmarks/trainer.py
 
-faults: $(VENV)/.test  ## plant faults in small trainings and score what is named (an hour; goes on where it was left)
+faults: $(VENV)/.test $(VENV)/.bench  ## plant faults in small trainings and score what is named (hours; goes on where it was left)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.faults --jobs $(WORKERS)
 
 docs: $(VENV)/.docs  ## build the pages into site/

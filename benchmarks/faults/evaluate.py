@@ -21,6 +21,7 @@ from benchmarks.faults.tasks import TASKS, worst
 HERE = Path(__file__).parent
 SPLIT: dict[str, Any] = json.loads((HERE / "split.json").read_text())
 ACCEPTED: dict[str, list[str]] = json.loads((HERE / "accepted.json").read_text())
+FIXED: dict[str, dict[str, Any]] = json.loads((HERE / "fixes.json").read_text())
 FOREST = "random forest"
 CLEAN = "clean"
 
@@ -86,8 +87,9 @@ def gated(said: dict[Run, dict[str, Any]]) -> tuple[list[Judged], dict[tuple[str
 
 
 def accepted(truth: str) -> frozenset[str]:
-    """All names that are right for a fault."""
-    return frozenset([truth, *ACCEPTED.get(truth, ())]) if truth else frozenset()
+    """All names that are right for a fault: its own, those reasoned, and those whose advice was tried and helped."""
+    tried = [name for name, found in FIXED.get(truth, {}).items() if found["verified"]]
+    return frozenset([truth, *ACCEPTED.get(truth, ()), *tried]) if truth else frozenset()
 
 
 def doctor_cases(runs: Iterable[Judged], tier: str) -> list[Case]:

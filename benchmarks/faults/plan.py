@@ -6,10 +6,15 @@ import gzip
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from benchmarks.faults.tasks import Job
+
+Rows = list[dict[str, Any]]
 
 SEEDS = 5
 MOST_DEVELOPMENT, MOST_SCORING = 2, 2  # tasks of one injection, in the full set
@@ -154,28 +159,37 @@ def turned(tasks: list[str], place: int) -> list[str]:
 
 def do(run: Run, folder: Path) -> None:
     """Train, and keep what was seen; nothing is done where that is there."""
-    path = run.file(folder)
-    if path.exists():
-        return
-    import torch
+    if not run.file(folder).exists():
+        train_and_keep(run, *planted(run), folder=folder)
+
+
+def planted(run: Run) -> tuple[Job, Callable[[Rows], Rows] | None]:
+    """The job of a run, with its pattern or its fault, and what is done to its record."""
     from benchmarks.faults.controls import CONTROLS
     from benchmarks.faults.injections import INJECTIONS
-    from benchmarks.faults.tasks import TASKS, train
+    from benchmarks.faults.tasks import TASKS
 
-    torch.set_num_threads(1)
     job = TASKS[run.task].job(run.optimizer, run.seed)
-    rewrite = None
     if run.is_control:
         control = CONTROLS[run.name]
         control.shape(job)
-        rewrite = control.rewrite
-    else:
-        injection = INJECTIONS[run.name]
-        injection.plant(job, injection.levels[run.level])
+        return job, control.rewrite
+    injection = INJECTIONS[run.name]
+    injection.plant(job, injection.levels[run.level])
+    return job, None
+
+
+def train_and_keep(run: Run, job: Job, rewrite: Callable[[Rows], Rows] | None = None, *, folder: Path) -> None:
+    """Train a job, and write what was seen of it as the record of a run."""
+    import torch
+    from benchmarks.faults.tasks import train
+
+    torch.set_num_threads(1)
     outcome = train(job)
     rows = rewrite(outcome.rows) if rewrite is not None else outcome.rows
     score = outcome.score if math.isfinite(outcome.score) else None
     kept = {"run": asdict(run), "score": score, "steps": outcome.steps, "failed": outcome.failed, "rows": rows}
+    path = run.file(folder)
     part = path.with_suffix(f".{os.getpid()}.part")
     part.write_bytes(gzip.compress(json.dumps(kept, default=float).encode(), 4))
     part.replace(path)

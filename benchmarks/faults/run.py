@@ -1,9 +1,11 @@
 """Run the fault benchmark, as far as it is not done yet, and write its page.
 
-    python -m benchmarks.faults                         all of it: an hour on two quiet cores
+    python -m benchmarks.faults                         all of it: some hours on two quiet cores
     python -m benchmarks.faults --subset ten-minutes
     python -m benchmarks.faults --only-page             from the runs that are there
     python -m benchmarks.faults --freeze                note in split.json what decides now, before scoring
+    python -m benchmarks.faults --fixes                 try out in fixes.json which other names' advice repairs a fault
+    python -m benchmarks.faults --fixes --pairs bounces:crawls,bounces:overfits
 
 Runs are kept one a file; what is there is not run again, so that it can be broken off at any time.
 """
@@ -94,11 +96,21 @@ def main() -> None:
     parser.add_argument("--picture", type=Path, default=PICTURE)
     parser.add_argument("--only-page", action="store_true")
     parser.add_argument("--freeze", action="store_true")
+    parser.add_argument("--fixes", action="store_true")
+    parser.add_argument("--pairs", help="planted:named, with commas between; all of accepted.json where left out")
     given = parser.parse_args()
     if given.freeze:
         from benchmarks.faults.seen import digest
 
         SPLIT.write_text(json.dumps({**json.loads(SPLIT.read_text()), "frozen": digest()}, indent=2) + "\n")
+        return
+    if given.fixes:
+        from benchmarks.faults.evaluate import ACCEPTED
+        from benchmarks.faults.fixes import verify
+
+        reasoned = [(truth, name) for truth, names in ACCEPTED.items() if truth != "why" for name in names]
+        pairs = [pair.split(":") for pair in given.pairs.split(",")] if given.pairs else reasoned
+        verify([(truth, named) for truth, named in pairs], given.folder, given.jobs)
         return
     runs = list(SUBSETS[given.subset]())
     asked = [run for run in runs if not given.only_page or run.file(given.folder).exists()]

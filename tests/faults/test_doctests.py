@@ -5,10 +5,10 @@ from __future__ import annotations
 import doctest
 
 import pytest
-from benchmarks.faults import gate, plan, score
+from benchmarks.faults import fixes, gate, plan, score
 
 
-@pytest.mark.parametrize("module", [gate, plan, score])
+@pytest.mark.parametrize("module", [fixes, gate, plan, score])
 def test_examples(module):
     found = doctest.testmod(module)
     assert found.attempted

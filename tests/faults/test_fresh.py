@@ -27,12 +27,6 @@ def shortened() -> Callable[[Job, int], Job]:
     return shorten
 
 
-@pytest.fixture(autouse=True)
-def _with_data(request: pytest.FixtureRequest) -> None:
-    if "mnist1d" in request.node.name:
-        pytest.importorskip("mnist1d", reason="comes with the packages of `make bench`")
-
-
 @pytest.mark.parametrize("task", FRESH)
 def test_rows_are_disjoint_and_standardized(task):
     parts = TASKS[task].job("adam", 0).parts

@@ -8,7 +8,7 @@ from benchmarks.faults.controls import CONTROLS
 from benchmarks.faults.evaluate import ACCEPTED, SPLIT, Judged, gated
 from benchmarks.faults.injections import CANNOT_BE_PLANTED, FRESH, INJECTIONS
 from benchmarks.faults.plan import SUBSETS, Run
-from benchmarks.faults.tasks import TASKS, step
+from benchmarks.faults.tasks import TASKS, Job, step
 
 from ravine.diagnose.symptoms import SYMPTOMS
 
@@ -75,15 +75,23 @@ def test_the_full_set_has_300_healthy_runs_of_every_pattern():
     assert {run.name for run in SUBSETS["full"]() if not run.is_control} == set(INJECTIONS)
 
 
+def _state(job: Job) -> list[object]:
+    """What a plant may exchange for something else."""
+    rows = (job.parts.train, job.parts.val, job.parts.test)
+    fields = {name: value for name, value in vars(job).items() if name not in ("parts", "prepare")}
+    return [*fields.values(), *(part.x for part in rows), *(part.y for part in rows), len(job.prepare)]
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_every_fault_can_be_planted_where_it_says(task):
     for injection in INJECTIONS.values():
         if task in injection.tasks:
             for level in injection.levels:
                 job = TASKS[task].job("sgd", 0)
+                before = _state(job)
                 injection.plant(job, level)
-                changed = vars(TASKS[task].job("sgd", 0))
-                assert any(value is not changed[name] for name, value in vars(job).items())
+                after = _state(job)
+                assert any(one is not other for one, other in zip(before, after, strict=True)), injection.name
 
 
 def test_scoring_has_two_tasks_of_each_fault_and_all_that_fit_of_the_fresh_ones():
