@@ -282,7 +282,7 @@ CONTROLS = {
         Control("99% accuracy", _easy, ("digits-mlp", "digits-conv", "digits-gru", "mnist1d-conv1d")),
         Control("calibration drift", _drifting, ("digits-mlp", "fashion-conv")),
         Control("late generalization", _late_generalization, ("digits-mlp",)),
-        Control("edge of stability", _edge, ("digits-mlp", "diabetes-mlp", "diamonds-silu")),
+        Control("edge of stability", _edge, ("digits-mlp", "diabetes-mlp")),
         Control("ReLU sparsity", _sparse, ("digits-mlp",)),
         Control("standardized inputs", _standardized, ("digits-mlp", "digits-gru", "digits-conv")),
         Control(

@@ -124,7 +124,7 @@ def _diamonds() -> tuple[np.ndarray, np.ndarray]:
     """How well a diamond is cut, in five classes, from its size and price."""
     table = _table("ggplot2/diamonds.csv")
     measures = [table[name].astype(float) for name in ("carat", "depth", "table", "x", "y", "z", "price")]
-    grades = {grade: place for place, grade in enumerate(("Fair", "Good", "Very Good", "Premium", "Ideal"))}
+    grades = {grade: place for place, grade in enumerate(("Ideal", "Premium", "Very Good", "Good", "Fair"))}
     return _standardized(measures), np.array([grades[cut] for cut in table["cut"]])
 
 
@@ -146,7 +146,7 @@ ROWS = {
     "text": (lambda: _text(argparse), 1500, 300),
     "mnist1d": (_series, 1800, 400),
     "diamonds": (_diamonds, 2400, 500),
-    "computers": (_computers, 1000, 400),
+    "computers": (_computers, 3000, 500),
     "fashion-mnist, training file": (lambda: _fashion("train", 0, 5000), 1500, 500),
     "fashion-mnist, training file, later rows": (lambda: _fashion("train", 5000, 10000), 1500, 500),
     "text of another module": (lambda: _text(tarfile), 1500, 400),

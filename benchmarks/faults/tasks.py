@@ -248,8 +248,8 @@ TASKS = {
             "residual",
             lambda: nets.residual_perceptron(9, 24),
             {"sgd": 0.02, "adam": 2e-3},
-            14,
-            40,
+            12,
+            100,
             kind="regression",
         ),
         Task(
