@@ -2,65 +2,114 @@
 
 from __future__ import annotations
 
-import statistics
+import math
+from dataclasses import dataclass
 
 from ravine.diagnose.exact import finding
+from ravine.diagnose.noise import jitter, median
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History, Series
 
-FEWEST = 60  # steps with a gradient norm
-SPIKE = 20.0  # times the median of the fifty before
-WINDOW = 50
-THROWN_BACK = 6.0  # rise of the loss within a few steps, in its deviations before
-AFTER = 5
-OFTEN = 2
+FEWEST = 25  # steps with a gradient norm
+SPIKE = 20.0  # times the median of those before, of the norm
+LOSS_SPIKE = 2.5  # times the median of those before, of the loss of one step, which is as low again after it
+ALONE = 2.5  # times the largest of its neighbours that are no spikes: in heavy tails there are some in between
+BEFORE = 30  # readings
+FEWEST_BEFORE = 8
+AFTER = 20  # steps
+THROWN_BACK = 4.0  # rise of the median loss after the spike, in deviations from reading to reading before it
+OF_THE_LOSS = 0.03  # and of the loss itself
+OFTEN = 2  # such spikes that throw the loss back,
+AGAIN = 3  # or so many in all, of the loss, or of the norm too where the method is adaptive: its steps stay short then
+ADAPTIVE = ("Adam", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta")
+RARE = 0.1  # of the steps: what is more frequent is no exception
+
+
+@dataclass(frozen=True, slots=True)
+class _Spike:
+    step: int
+    times: float  # the norm, or the loss, over what it was before
+    of_the_norm: bool
 
 
 def needs_clipping(history: History) -> Finding | None:
-    """Spikes of the gradient norm, each followed by a jump of the loss.
+    """Spikes of the gradient norm that stand alone, and come again or leave the loss higher than it was.
 
-    What it sees: gradient norms more than twenty times the median of the fifty before them, and the training loss in
-        the five readings after each, against its level and deviation in those before; in a program that does not
-        clip.
-    Why it matters: one steep wall undoes hundreds of steps, and the next may end in NaN.
-    Not to be mistaken for: large gradients of the first steps; noise of small batches, which no jump follows.
+    What it sees: gradient norms more than twenty times the median of those before them, and well above every other one
+        nearby; where the norm is not written at every step, also single losses far above all others nearby, once a
+        spike of the norm has been seen; and the median loss over some steps after each against that before it, in
+        deviations from reading to reading; in a program that does not clip.
+    Why it matters: one steep wall undoes hundreds of steps, and the next may end in NaN; an adaptive method remembers
+        its height, and takes steps that are too short for hundreds more.
+    Not to be mistaken for: large gradients of the first steps; the heavy tail of small batches, whose gradients are of
+        all sizes; a single spike.
     What to do: clip the norm at the ninetieth percentile of what was measured.
     Source: Pascanu et al. 2013, "On the difficulty of training recurrent neural networks".
     """
     norms, losses = history.series("grad_norm", "step"), history.series("train_loss", "step")
     if len(norms) < FEWEST or len(history.series("clipped", "step")):
         return None
-    thrown: list[tuple[int, float]] = []
-    for place in range(WINDOW, len(norms)):
-        usual = statistics.median(norms.values[place - WINDOW : place])
-        if usual > 0 and norms.values[place] > SPIKE * usual and _thrown_back(losses, norms.steps[place]):
-            thrown.append((norms.steps[place], norms.values[place] / usual))
-    if len(thrown) < OFTEN:
+    steep = {step: _Spike(step, times, True) for step, times in _spikes(norms, SPIKE)}
+    if not steep:
         return None
-    finite = sorted(value for value in norms.values if value < float("inf"))
+    high = {step: _Spike(step, times, False) for step, times in _spikes(losses, LOSS_SPIKE) if _falls(losses, step)}
+    spikes = sorted((high | steep).values(), key=lambda one: one.step)
+    steps = {one.step for one in spikes}
+    thrown = [one.step for one in spikes if _thrown_back(losses, one.step, steps)]
+    remembered = steps if str(history.about.get("optimizer", "")).startswith(ADAPTIVE) else high
+    if (len(thrown) < OFTEN and len(remembered) < AGAIN) or len(spikes) > RARE * len(losses):
+        return None
+    finite = sorted(value for value in norms.values if math.isfinite(value))
     limit = finite[int(0.9 * (len(finite) - 1))]
+    largest = max(steep.values(), key=lambda one: one.times)
+    after = f"; after {len(thrown)} of them, first at {thrown[0]}, the loss stayed higher than before" if thrown else ""
     return finding(
         NEEDS_CLIPPING,
-        f"At {len(thrown)} steps, first at {thrown[0][0]}, the gradient norm was up to "
-        f"{max(times for _, times in thrown):.0f} times that of the steps before, and the loss jumped after it.",
-        step=thrown[0][0],
-        details={"steps": [step for step, _ in thrown[:20]], "limit": limit},
+        f"At step {largest.step} the gradient norm was {largest.times:.0f} times that of the steps before. "
+        f"{len(spikes)} steps stand out by their gradient or their loss{after}.",
+        step=spikes[0].step,
+        details={"steps": [one.step for one in spikes[:20]], "limit": limit},
         advice=(
             f"Put `torch.nn.utils.clip_grad_norm_(model.parameters(), {limit:.2g})` between `loss.backward()` and "
             "`optimizer.step()`."
         ),
-        confidence=0.9,
+        confidence=0.9 if thrown else 0.75,
     )
 
 
-def _thrown_back(losses: Series, step: int) -> bool:
-    points = list(losses)
-    before = [value for at, value in points if step - WINDOW <= at <= step]
-    after = [value for at, value in points if step < at <= step + AFTER]
-    if len(before) < WINDOW // 2 or not after:
+def _spikes(series: Series, times: float) -> list[tuple[int, float]]:
+    """Steps whose value is so many times the median of those before, and alone; and how many times."""
+    high = {}
+    for place in range(FEWEST_BEFORE, len(series)):
+        usual = median(series.values[max(0, place - BEFORE) : place])
+        if usual > 0 and series.values[place] > times * usual:
+            high[place] = series.values[place] / usual
+    found = []
+    for place, by in high.items():
+        nearby = range(max(0, place - BEFORE), min(len(series), place + BEFORE))
+        others = [series.values[other] for other in nearby if other not in high]
+        if others and series.values[place] > ALONE * max(others):
+            found.append((series.steps[place], by))
+    return found
+
+
+def _falls(losses: Series, step: int) -> bool:
+    """Whether the next loss is down again by most of the way: the batch was another, not yet the weights."""
+    place = losses.steps.index(step)
+    return place + 1 < len(losses) and losses.values[place + 1] < 0.5 * losses.values[place]
+
+
+def _thrown_back(losses: Series, step: int, spikes: set[int]) -> bool:
+    """Whether the loss is higher after the step than before it, by more than it moves from reading to reading."""
+    usual = [(at, value) for at, value in losses if at not in spikes and math.isfinite(value)]
+    before = [value for at, value in usual if at < step][-BEFORE // 2 :]
+    after = [value for at, value in usual if step < at <= step + AFTER]
+    if len(before) < FEWEST_BEFORE or len(after) < 3:
         return False
-    return max(after) > statistics.median(before) + THROWN_BACK * max(statistics.pstdev(before), 1e-12)
+    usual_before = median(before)
+    noise = THROWN_BACK * jitter(before) / math.sqrt(len(after) / 2)
+    return median(after) - usual_before > max(noise, OF_THE_LOSS * abs(usual_before))
 
 
 NEEDS_CLIPPING = Symptom(
