@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 from ravine.watch.instrument import LossSeen
 from ravine.watch.instruments.judged import MOST_EXAMPLES, answers_of, by_class, numbers_of
+from ravine.watch.pace import Pace
 from ravine.watch.watcher import Watcher
 
 
@@ -192,6 +193,21 @@ def test_a_training_as_it_is_recorded(evaluate):
             assert sum(row["class_right"]) == pytest.approx(40 * row["right"])
         else:
             assert "class_rows" not in row
+
+
+def test_batches_of_the_training_are_looked_at_also_where_no_step_is_sampled(monkeypatch):
+    monkeypatch.setattr(Pace, "wants", lambda *_: False)
+    torch.manual_seed(0)
+    inputs, targets = torch.randn(512, 6), torch.randint(0, 3, (512,))
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Watcher(quiet=True, overhead=0.5).start() as watcher:
+        for step in range(200):
+            optimizer.zero_grad()
+            functional.cross_entropy(model(inputs[step : step + 64]), targets[step : step + 64]).backward()
+            optimizer.step()
+    seen = watcher.history.examples("rows", "train")
+    assert seen.values == (512, 512, 192)  # each tenth of 200 batches but the first
 
 
 def test_training_rows_looked_at_once_more_are_no_evaluation():

@@ -73,7 +73,7 @@ class History:
       of its weights times √fan-in.
     - "input": one sampled batch; `part` ("train" or "val"), `mean`, `std`, `least`, `most`, `nonfinite`, `rows`, and
       the same of the targets with `target_` in front; `label_counts` where targets are classes.
-    - "examples": single examples of a classification, at a sampled step (`part` "train") or of an evaluation ("val",
+    - "examples": single examples of a classification, of some steps (`part` "train") or of an evaluation ("val",
       "test"); `rows`, mean `loss`, `loss_median`, `loss_90`, `loss_99`, mean probability of the answer `best`, and
       shares: `right`, `sure` (of an answer, with more than 0.8), `certain` (sure and right; `certain_loss` theirs),
       `contradicted` (sure, and the target has less than 0.1), `far` (the target is in the less probable half of four

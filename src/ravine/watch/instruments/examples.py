@@ -10,22 +10,25 @@ from torch.optim import Optimizer
 from ravine.watch.instrument import Instrument, LossSeen, Scene
 from ravine.watch.instruments.judged import MOST_EXAMPLES, Answers, answers_of, by_class, numbers_of
 
-CLOSEST = 50  # an evaluation follows the last one looked at by this part of the steps so far, at least
+CLOSEST = 50  # what is looked at follows the last by this part of the steps so far, at least
+STEPS = 10  # from one batch of the training to the next, at least, where steps are not sampled
+WORTH = 500  # examples of the training that are worth a row of their own
 
 
 class Examples(Instrument):
-    """One row of kind "examples" for each sampled step, and one for each evaluation, of 4,096 examples at most.
+    """Rows of kind "examples": one for each evaluation, of 4,096 examples at most, and those of the training.
 
-    `part` is "train" for what was gone back from, as the network was then, with its dropout; "val" for the first data
-    that an evaluation was of beside the training's, and "test" for any other. Evaluations also count their classes
-    one by one. See `ravine.watch.instruments.judged.numbers_of` for what is written.
+    `part` is "train" for what was gone back from, as the network was then, with its dropout: at sampled steps, and of
+    every tenth batch or so, in which case several are one row, written by the next evaluation at the latest. It is
+    "val" for the first data that an evaluation was of beside the training's, and "test" for any other. Evaluations
+    also count their classes one by one. See `ravine.watch.instruments.judged.numbers_of` for what is written.
     """
 
     name: ClassVar[str] = "examples"
 
     def __init__(self) -> None:
         self._pending: list[Answers] = []  # until somebody goes back from them
-        self._taken: list[Answers] = []  # gone back from since the last step
+        self._taken: list[Answers] = []  # gone back from, and not written yet
         self._evaluated: dict[int | None, list[Answers]] = {}
         self._training = True
         self._data: int | None = None  # whose batch came last
@@ -33,6 +36,7 @@ class Examples(Instrument):
         self._held_out: int | None = None
         self._targets_at = 0
         self._next = 0  # the step from which on an evaluation is looked at
+        self._next_batch = STEPS  # and a batch of the training
 
     def batch(self, scene: Scene, loader: Any, batch: Any) -> None:
         """Remember whose batch it is."""
@@ -62,7 +66,8 @@ class Examples(Instrument):
 
     def backward_begin(self, scene: Scene, root: Tensor) -> None:
         """The training goes on: what is pending is its own."""
-        self._close(scene)
+        if self._evaluated:
+            self._close(scene)
         if not self._training:
             self._rest(scene)  # a training in evaluation mode: its losses were no evaluation
         self._trained_on = self._data
@@ -70,10 +75,9 @@ class Examples(Instrument):
         self._pending = []
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
-        """Write what this step is taken for."""
-        taken, self._taken = self._taken, []
-        if taken:
-            self._write(scene, "train", taken)
+        """Write what this step is taken for, or what has come together."""
+        if self._taken and (scene.sampled or _number(self._taken) >= WORTH):
+            self._write_taken(scene)
 
     def end(self, scene: Scene) -> None:
         """Write what is not written yet."""
@@ -81,8 +85,11 @@ class Examples(Instrument):
         self._close(scene)
 
     def _wanted(self, scene: Scene) -> bool:
-        """Whether a loss with a gradient is looked at: at sampled steps, and where it may be an evaluation's."""
-        return scene.sampled or (not self._training and scene.step >= self._next)
+        """Whether a loss with a gradient is looked at: now and then, and where it may be an evaluation's."""
+        if scene.sampled or (self._training and scene.step >= self._next_batch):
+            self._next_batch = scene.step + max(STEPS, scene.step // CLOSEST)
+            return True
+        return not self._training and scene.step >= self._next
 
     def _rest(self, scene: Scene) -> None:
         self._next = scene.step + scene.step // CLOSEST
@@ -104,8 +111,8 @@ class Examples(Instrument):
         self._evaluated.setdefault(self._data, []).append(answers)
 
     def _close(self, scene: Scene) -> None:
-        if not self._evaluated:
-            return
+        if self._taken:
+            self._write_taken(scene)
         evaluated, self._evaluated = self._evaluated, {}
         self._rest(scene)
         for data, batches in evaluated.items():
@@ -113,6 +120,10 @@ class Examples(Instrument):
                 self._held_out = data
             part = "val" if data == self._held_out else "test"
             self._write(scene, part, batches, **by_class(_alike(batches)))
+
+    def _write_taken(self, scene: Scene) -> None:
+        taken, self._taken = self._taken, []
+        self._write(scene, "train", taken)
 
     def _write(self, scene: Scene, part: str, batches: list[Answers], **more: Tensor) -> None:
         scene.write("examples", part=part, **numbers_of(_alike(batches)), **more)
