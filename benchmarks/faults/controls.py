@@ -149,7 +149,7 @@ def _standardized(job: Job) -> None:
 
 
 def _clipped(job: Job) -> None:
-    job.clip = {"mlp": 1.5, "gru": 1.0, "conv": 2.0, "lstm": 0.5}.get(job.task.split("-")[1], 1.0)
+    job.clip = {"mlp": 1.5, "gru": 1.0, "conv": 2.0, "lstm": 0.25}.get(job.task.split("-")[1], 1.0)
 
 
 def _accumulated(job: Job) -> None:

@@ -277,7 +277,7 @@ TASKS = {
             "lstm",
             lambda: nets.RecurrentModel(LETTERS, 32, 64),
             {"sgd": 1.0, "adam": 1e-2},
-            6,
+            9,
             25,
             kind="text",
             class_axis=2,
