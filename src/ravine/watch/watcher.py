@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import html
 import os
 import sys
 from collections.abc import Iterator
@@ -145,6 +146,14 @@ class Watcher:
     def diagnose(self) -> Diagnosis:
         """What the doctor makes of everything seen so far."""
         return diagnose(self.history)
+
+    def __str__(self) -> str:
+        """The verdict on everything seen so far, in lines."""
+        return "\n".join(verdict_lines(self.diagnose(), self.steps))
+
+    def _repr_html_(self) -> str:
+        """The same where it is the last line of a notebook's cell."""
+        return f"<pre>{html.escape(str(self))}</pre>"
 
     def hold(self) -> None:
         """The end of one more `with` block does not end the watching."""

@@ -74,7 +74,7 @@ STARTS_OFF = Symptom(
     needs=("train_loss", "about"),
     measure="write the loss of the first step, and the number of classes",
     causes=("sums-instead-of-means", "has-unscaled-targets", "is-unscaled", "starts-too-large"),
-    tier=Tier.CURVES,
+    tier=Tier.RATES,
     severity=Severity.WARNING,
     advice="Make the last layer's first weights ten times smaller, and its bias the mean of the targets.",
 )
