@@ -210,6 +210,22 @@ def test_batches_of_the_training_are_looked_at_also_where_no_step_is_sampled(mon
     assert seen.values == (512, 512, 192)  # each tenth of 200 batches but the first
 
 
+def test_examples_that_are_mixed_have_no_target():
+    torch.manual_seed(0)
+    inputs, targets = torch.randn(32, 6), torch.randint(0, 3, (32,))
+    model = nn.Linear(6, 3)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with Watcher(quiet=True, overhead=0.5).start() as watcher:
+        for _ in range(4):
+            outputs = model(0.7 * inputs + 0.3 * inputs.flip(0))
+            loss = functional.cross_entropy(outputs, targets)
+            loss = 0.7 * loss + 0.3 * functional.cross_entropy(outputs, targets.flip(0))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    assert not list(watcher.history.of_kind("examples"))
+
+
 def test_training_rows_looked_at_once_more_are_no_evaluation():
     torch.manual_seed(0)
     inputs, targets = torch.randn(32, 6), torch.randint(0, 3, (32,))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 
 from ravine.diagnose.exact import finding, part_of
@@ -9,18 +10,18 @@ from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
-SHIFT = 1.0  # between the means, in deviations of the training's
-RATIO = 2.5  # of the deviations
+SHIFT = 0.5  # between the means, in deviations of the training's
+RATIO = 1.5  # of the deviations; mixing of examples makes it 1.41 at most
 FEWEST_ROWS = 64
 FEWEST_BATCHES = 4  # of the training, so that their own scatter is known
-BEYOND = 6.0  # deviations of the training batches' own means
+BEYOND = 4.0  # standard errors of the difference, from how training batches differ among themselves
 
 
 def differs_in_preprocessing(history: History) -> Finding | None:
     """Inputs of another mean or another scale in validation than in training.
 
     What it sees: mean and deviation of the sampled batches of both, against how far training batches differ among
-        themselves.
+        themselves, and how far batches as large as those of the validation would.
     Why it matters: the network is judged on numbers it has never seen: scaled on one side and not on the other,
         channels in another order, statistics taken of each part for itself.
     Not to be mistaken for: augmentation, which moves both a little; a validation set of other classes.
@@ -32,12 +33,14 @@ def differs_in_preprocessing(history: History) -> Finding | None:
         return None
     mean, spread = _middle(train, "mean"), _middle(train, "std")
     other, wide = _middle(val, "mean"), _middle(val, "std")
-    scatter = statistics.pstdev([row["mean"] for row in train])
     if spread <= 0:
         return None
-    shifted = abs(other - mean) > max(SHIFT * spread, BEYOND * scatter)
-    ratio = max(wide, 1e-12) / spread
-    if not shifted and 1 / RATIO < ratio < RATIO:
+    share = math.sqrt(1 / len(train) + _middle(train, "rows") / max(_middle(val, "rows"), 1.0))
+    shifted = abs(other - mean) / spread
+    stretched = abs(math.log(max(wide, 1e-12) / spread))
+    scatter = statistics.pstdev([row["mean"] / spread for row in train])
+    uneven = statistics.pstdev([math.log(max(row["std"], 1e-12) / spread) for row in train])
+    if shifted < max(SHIFT, BEYOND * share * scatter) and stretched < max(math.log(RATIO), BEYOND * share * uneven):
         return None
     return finding(
         DIFFERS_IN_PREPROCESSING,

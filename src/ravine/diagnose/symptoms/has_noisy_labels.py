@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from ravine.diagnose.curve import Curve, outline
+from ravine.diagnose.examples import Seen, best_evaluations, seen
 from ravine.diagnose.known import accuracy, classes, ended
 from ravine.diagnose.noise import level, surety
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
@@ -23,26 +25,39 @@ AS_IF_DRAWN = (0.88, 1.15)  # times the loss of labels that are wrong at random,
 TOGETHER = 0.08  # between the accuracies of training and validation
 WRONG = (0.07, 0.6)  # of the labels
 FEWEST_CLASSES = 4  # with fewer, mistakes have no room to be at random
+FEWEST_ROWS = 50
+LEAST_RIGHT = (0.25, 2.5)  # of the examples, and times a guess: before that, no mistake is near
+FAR = 0.2  # of the mistakes; healthy ones have 0.1 where 60% are right, labels drawn at random 0.55
+FAR_AT_FIRST = 0.85  # times the square of the share that is wrong: what has not learned much ranks its labels no better
+FAR_BEYOND = 0.12  # the lower end of their interval
+FAR_COUNT = 6  # examples
+NEAR = 0.15  # of the mistakes, by the upper end of their interval: such are no labels at random
+BY_TRAINING_TOO = 0.5  # times the loss of validation, the loss of training at the same time, at least
 
 
 def has_noisy_labels(history: History) -> Finding | Abstained | None:
-    """Training accuracy under validation accuracy at the best epoch, then above it, while validation falls.
+    """Mistakes whose labels the network ranks as far down as labels drawn at random, or the curves that such make.
 
-    What it sees: first, a loss that has settled, of training and validation alike, where labels wrong at random would
-        hold it: as many mistakes, and the entropy of mistakes that fall on all classes alike, which those of a
-        network that confuses what is similar have not. Else the best stretch of the validation accuracy early in the
-        run; that of training over the
+    What it sees: where single examples were watched, those of the validation around its best loss that are wrong, or
+        of the training where it is behind validation: of how many the label is in the less probable half of the
+        classes. What is confused is ranked near the top; of labels at random half is far down. In curves, a loss that
+        has settled, of training and validation alike, where labels wrong at random would hold it: as many mistakes,
+        and the entropy of mistakes that fall on all classes alike, which those of a network that confuses what is
+        similar have not. Else the best stretch of the validation accuracy early in the run; that of training over the
         same epochs, which must be lower beyond noise; and that at the end validation has lost and training has
         overtaken. With losses alone the same picture is named only as open.
     Why it matters: a network learns what rows share before it learns rows by heart; wrong labels are what is left
         to be learned by heart, and they cost what was learned.
     Not to be mistaken for: dropout and augmentation, which keep training below validation to the end; overfitting of
-        clean labels, whose training is never worse.
+        clean labels, whose training is never worse; a network that has not learned much, which ranks nothing well.
     What to do: look at the fifty training rows with the highest loss at the best epoch; stop there, or smooth labels.
     Source: Arpit et al. 2017; Liu et al. 2020, "Early-learning regularization prevents memorization of noisy labels".
     """
+    far = _far_off(history)
+    if far:
+        return far
     ours, theirs = accuracy(history, "train"), accuracy(history, "val")
-    held = _held_up(history, ours, theirs)
+    held = _held_up(history, ours, theirs) if far is None else None
     if held is not None:
         return held
     if ours is None or theirs is None or min(len(ours), len(theirs)) < FEWEST_EPOCHS:
@@ -70,6 +85,54 @@ def has_noisy_labels(history: History) -> Finding | Abstained | None:
         first_step=best.last_step,
         details={"behind": behind.value, "lost": lost.value, "error": lost.error},
     )
+
+
+def _far_off(history: History) -> Finding | Literal[False] | None:
+    """What the mistakes on single examples say; False where they are not labels at random, None where nothing."""
+    best, count = best_evaluations(history), classes(history)
+    far = best.far_of_wrong() if best is not None else None
+    if best is None or far is None or count is None or best.rows < FEWEST_ROWS:
+        return None
+    if _random(best, count):
+        train = outline(history, "train_loss").between(best.first_step, best.last_step)
+        if len(train) and level(train.values).value < BY_TRAINING_TOO * best.loss:
+            return None  # what is far off is far off in the validation alone: another fault
+        return _drawn(best, count, "validation rows")
+    train_too = seen(history, "train", best.last_step // 2)
+    if train_too is not None and train_too.wrong >= FEWEST_ROWS and _random(train_too, count):
+        behind = best.share("right") - train_too.share("right")
+        if behind.value > BEHIND and behind.z > BEYOND_NOISE:
+            return _drawn(train_too, count, "training rows")
+    return False if far.high() < NEAR else None
+
+
+def _random(examples: Seen, count: int) -> bool:
+    """Whether labels of the examples that are wrong are where labels drawn at random are."""
+    far, right = examples.far_of_wrong(), examples.shares["right"]
+    if far is None or right < max(LEAST_RIGHT[0], LEAST_RIGHT[1] / count) or far.value * examples.wrong < FAR_COUNT:
+        return False
+    return far.value > max(FAR, FAR_AT_FIRST * (1 - right) ** 2) and far.low() > FAR_BEYOND
+
+
+def _drawn(examples: Seen, count: int, rows: str) -> Finding:
+    far = examples.far_of_wrong()
+    assert far is not None
+    wrong = min(1.0, examples.shares["far"] * 2 * (count - 1) / count)
+    return Finding(
+        symptom=HAS_NOISY_LABELS.name,
+        severity=HAS_NOISY_LABELS.severity,
+        evidence=(
+            f"Of {examples.wrong:.0f} {rows} answered wrongly until step {examples.last_step}, {far.value:.0%} ± "
+            f"{2 * far.error:.0%} have a label in the less probable half of the {count} classes, as labels drawn at "
+            f"random would: about {wrong:.0%} of all labels are."
+        ),
+        advice=HAS_NOISY_LABELS.advice,
+        confidence=0.9 + 0.1 * surety(far.value / FAR),
+        first_step=examples.first_step,
+        details={
+            "far_of_wrong": far.value, "error": far.error, "right": examples.shares["right"], "wrong_labels": wrong,
+        },
+    )  # fmt: skip
 
 
 def _held_up(history: History, ours: Curve | None, theirs: Curve | None) -> Finding | None:

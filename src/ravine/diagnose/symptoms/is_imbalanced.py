@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 
 from ravine.diagnose.curve import Curve, outline
-from ravine.diagnose.known import accuracy, classes, label_counts, val_rows
+from ravine.diagnose.examples import recalls
+from ravine.diagnose.known import accuracy, classes, ended, label_counts, val_rows
 from ravine.diagnose.noise import median, of_share
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.diagnose.trend import last
@@ -15,14 +16,18 @@ from ravine.records.history import History
 FEWEST_POINTS = 5
 FEWEST_LABELS = 50
 LARGEST = 1.5  # times the share that the largest class would have if all were alike
+ALONE = 3.5  # times the mean of all other classes
+ALIKE = 0.5  # of their mean, the middle one of the other classes: where they differ much, rarity is in the nature
+MISSED = 0.05  # of the recall of the largest class, how far the others are under it
 SAME = 0.8  # of all readings that are one and the same accuracy
 
 
 def is_imbalanced(history: History) -> Finding | None:
-    """A validation accuracy that is the share of the largest class, and a loss that knows no more than shares.
+    """One class that is most of the rows, at the expense of all others, or all that is ever answered.
 
-    What it sees: the shares of the labels in the sampled batches, against the accuracy at the end with the interval
-        of its rows. Without counted labels: an accuracy that is the same number from the first epoch on, with a loss
+    What it sees: the shares of the labels in the sampled batches. Where single examples were watched: one class with
+        several times the rows of the others, which are about alike, and of whose validation rows fewer are right.
+        Else those shares against the accuracy at the end, with the interval of its rows. Without counted labels: an accuracy that is the same number from the first epoch on, with a loss
         equal to the entropy of such shares.
     Why it matters: the accuracy looks good and nothing has been learned of the classes that matter.
     Not to be mistaken for: unequal classes that are told apart all the same; a converged run, whose accuracy stands
@@ -33,6 +38,9 @@ def is_imbalanced(history: History) -> Finding | None:
     found = accuracy(history)
     if found is None or len(found) < FEWEST_POINTS:
         return None
+    missed = _misses_the_rare(history)
+    if missed is not None:
+        return missed
     counts, rows = label_counts(history), val_rows(history)
     at, val = last(found).level.value, outline(history, "val_loss")
     if sum(counts) >= FEWEST_LABELS:
@@ -57,6 +65,28 @@ def is_imbalanced(history: History) -> Finding | None:
         "only how often each class comes.",
         0.75,
         {"accuracy": usual},
+    )
+
+
+def _misses_the_rare(history: History) -> Finding | None:
+    """One class stands out among others that are alike, and these are recognized less often."""
+    counts, known = label_counts(history), recalls(history)
+    if known is None or sum(counts) < FEWEST_LABELS or len(known.rows) != len(counts) or not ended(history):
+        return None
+    largest = max(range(len(counts)), key=lambda place: counts[place])
+    others = [place for place in range(len(counts)) if place != largest]
+    usual = sum(counts[place] for place in others) / len(others)
+    if counts[largest] < ALONE * usual or median([counts[place] for place in others]) < ALIKE * usual:
+        return None
+    large, rare = known.of([largest]), known.of(others)
+    if large is None or rare is None or large.value - rare.value < MISSED or (large - rare).z < 1:
+        return None
+    share = counts[largest] / sum(counts)
+    return _finding(
+        f"{share:.1%} of the labels are of one class, {counts[largest] / usual:.3g} times as many as of another. Of its "
+        f"validation rows {large.value:.0%} are right, of all others {rare.value:.0%} ± {2 * rare.error:.0%}.",
+        0.97,
+        {"share": share, "recall": large.value, "recall_of_others": rare.value, "error": rare.error},
     )
 
 

@@ -9,16 +9,17 @@ from ravine.diagnose.trend import last
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
-WIDTH = 0.075  # half the interval of the accuracy; 100 rows at 80% have 0.078
+WIDTH = 0.075  # half the interval of the accuracy; 30 rows at 95% have 0.09
+ENOUGH = 45  # rows: each is then 2.2 points of the accuracy or less
 FEWEST_ROWS = 30  # where there is no accuracy: the error of a mean loss is then about a fifth of it
 FEWEST_POINTS = 3
 
 
 def validates_on_too_little(history: History) -> Finding | None:
-    """A validation accuracy whose interval is wider than most improvements one hopes for.
+    """A validation accuracy of so few rows that its interval is wider than most improvements one hopes for.
 
-    What it sees: the accuracy at the end, the rows of the validation set (said, or betrayed by accuracies that are all
-        multiples of 1/n), and Wilson's interval of such a share.
+    What it sees: the rows of the validation set (said, or betrayed by accuracies that are all multiples of 1/n), which
+        are fewer than 45, the accuracy at the end, and Wilson's interval of such a share.
     Why it matters: the best of many epochs or of many runs is then the luckiest, and differences of a few points mean
         nothing.
     Not to be mistaken for: a small set whose interval still decides; curves that are noisy for another reason.
@@ -35,7 +36,7 @@ def validates_on_too_little(history: History) -> Finding | None:
         return _finding(f"The validation loss is a mean over {rows} rows.", FEWEST_ROWS / rows, {"rows": rows})
     at = last(found).level.value
     half = of_share(min(max(at, 0.0), 1.0), rows)
-    if half < WIDTH:
+    if half < WIDTH or rows >= ENOUGH:
         return None
     return _finding(
         f"The validation accuracy of {at:.1%} is a share of {rows} rows, known to ± {half:.1%}.",

@@ -35,6 +35,7 @@ class Examples(Instrument):
         self._trained_on: int | None = None
         self._held_out: int | None = None
         self._targets_at = 0
+        self._outputs_at = 0  # of the last loss that may be gone back from
         self._next = 0  # the step from which on an evaluation is looked at
         self._next_batch = STEPS  # and a batch of the training
 
@@ -54,7 +55,10 @@ class Examples(Instrument):
         """Look at the examples of a batch."""
         if seen.with_gradient:
             self._targets_at = 0 if seen.targets is None else seen.targets.data_ptr()
-            if self._wanted(scene) and _number((*self._pending, *self._taken)) < MOST_EXAMPLES:
+            before, self._outputs_at = self._outputs_at, 0 if seen.outputs is None else seen.outputs.data_ptr()
+            if before and before == self._outputs_at:
+                self._pending = []  # two losses of one output: examples are mixed, and none has one target
+            elif self._wanted(scene) and _number((*self._pending, *self._taken)) < MOST_EXAMPLES:
                 self._pending += _some(seen)
         elif (
             scene.step >= self._next
@@ -72,7 +76,7 @@ class Examples(Instrument):
             self._rest(scene)  # a training in evaluation mode: its losses were no evaluation
         self._trained_on = self._data
         self._taken += self._pending
-        self._pending = []
+        self._pending, self._outputs_at = [], 0
 
     def step_begin(self, scene: Scene, optimizer: Optimizer) -> None:
         """Write what this step is taken for, or what has come together."""
