@@ -176,7 +176,7 @@ INJECTIONS = {
                   ("digits-mlp", "diabetes-mlp", "mnist1d-conv1d")),
         Injection("deep stack of sigmoids", "vanishes", plants.deep, (4.0, 8.0, 16.0),
                   ("digits-mlp", "fashion-conv", "mnist1d-conv1d", "fashion-resnet")),
-        Injection("growing layers", "explodes", plants.growing, (2.5, 4.0),
+        Injection("growing layers", "explodes", plants.growing, (4.0, 8.0),
                   ("digits-mlp", "fashion-conv", "mnist1d-conv1d", "fashion-resnet")),
         Injection("view in place of permute", "mixes-examples", plants.mixing,
                   tasks=("digits-gru", "digits-patches", "fashion-mixer")),

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 SEEDS = 5
+SEEDS_DEVELOPMENT = 3
 MOST_DEVELOPMENT, MOST_SCORING = 2, 2  # tasks of one injection, in the full set
 
 
@@ -72,7 +73,7 @@ def full() -> Iterator[Run]:
     part in development are planted wherever they fit.
     """
     yield from _scoring()
-    yield from _runs(range(SEEDS), MOST_DEVELOPMENT, None, None)
+    yield from _runs(range(SEEDS_DEVELOPMENT), MOST_DEVELOPMENT, None, None)
 
 
 def ten_minutes() -> Iterator[Run]:

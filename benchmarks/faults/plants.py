@@ -159,7 +159,7 @@ def deep(job: Job, level: float) -> None:
 
 
 def growing(job: Job, level: float) -> None:
-    """Ten layers, each of which multiplies the signal."""
+    """Ten layers, each of which multiplies the signal: times 2.5 torch's first weights would only keep it."""
     _stack(job, 10, nn.ReLU, level)
 
 

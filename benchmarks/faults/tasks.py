@@ -230,7 +230,7 @@ TASKS = {
             "conv1d",
             lambda: nets.series_convolutional(10),
             {"sgd": 0.06, "adam": 4e-3},
-            12,
+            18,
             60,
         ),
         Task(
