@@ -23,19 +23,25 @@ def evaluation(step, *, rows=300, right=0.85, far=0.0, loss=0.5, **more):
     }  # fmt: skip
 
 
+def falling(step, loss=0.5):
+    return loss + (math.log(10) - loss) * math.exp(-step / 40)
+
+
 def curves(right=0.85, loss=0.5, *, train_loss=None):
     for step in STEPS:
-        falling = loss + (math.log(10) - loss) * math.exp(-step / 40)
+        val = falling(step, loss)
         yield {
-            "kind": "epoch", "step": step, "train_loss": falling if train_loss is None else train_loss,
-            "val_loss": falling, "train_accuracy": right, "val_accuracy": right,
+            "kind": "epoch", "step": step, "train_loss": train_loss or val,
+            "val_loss": val, "train_accuracy": right, "val_accuracy": right,
         }  # fmt: skip
 
 
 def watched(*, train_loss=None, classes=10, **how):
     """A run with one row of examples for each evaluation."""
     log = [{**ABOUT, "classes": classes}, *curves(how.get("right", 0.85), how.get("loss", 0.5), train_loss=train_loss)]
-    return History([*log, *(evaluation(step, **how) for step in STEPS)])
+    return History(
+        [*log, *(evaluation(step, **{**how, "loss": falling(step, how.get("loss", 0.5))}) for step in STEPS)]
+    )
 
 
 def test_a_stretch_is_weighted_by_rows():

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ravine.diagnose.known import accuracy
 from ravine.diagnose.noise import Estimate, of_share
 from ravine.records.history import History
 
@@ -77,6 +78,11 @@ def best_evaluations(history: History) -> Seen | None:
     best = min(range(len(rows)), key=lambda place: sum(_of(rows, place, 1)) / len(_of(rows, place, 1)))
     around = rows[max(0, best - NEIGHBOURS) : best + NEIGHBOURS + 1]
     return seen(history, "val", int(around[0]["step"]), around[-1]["step"])
+
+
+def unwatched(history: History) -> bool:
+    """Whether single examples of a classification, as its accuracy shows, were not looked at."""
+    return accuracy(history) is not None and not any(True for _ in history.of_kind("examples"))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import math
 from typing import Literal
 
 from ravine.diagnose.curve import Curve, outline
-from ravine.diagnose.examples import Seen, best_evaluations, seen
+from ravine.diagnose.exact import WATCH
+from ravine.diagnose.examples import Seen, best_evaluations, seen, unwatched
 from ravine.diagnose.known import accuracy, classes, ended
 from ravine.diagnose.noise import level, surety
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
@@ -28,11 +29,11 @@ FEWEST_CLASSES = 4  # with fewer, mistakes have no room to be at random
 FEWEST_ROWS = 50
 LEAST_RIGHT = (0.25, 2.5)  # of the examples, and times a guess: before that, no mistake is near
 FAR = 0.2  # of the mistakes; healthy ones have 0.1 where 60% are right, labels drawn at random 0.55
-FAR_AT_FIRST = 0.85  # times the square of the share that is wrong: what has not learned much ranks its labels no better
+FAR_AT_FIRST = 0.8  # times the square of the share that is wrong: what has not learned much ranks its labels no better
 FAR_BEYOND = 0.12  # the lower end of their interval
 FAR_COUNT = 6  # examples
 NEAR = 0.15  # of the mistakes, by the upper end of their interval: such are no labels at random
-BY_TRAINING_TOO = 0.5  # times the loss of validation, the loss of training at the same time, at least
+BY_TRAINING_TOO = (0.5, 1.2)  # times the loss of validation, the loss of training at the same time
 
 
 def has_noisy_labels(history: History) -> Finding | Abstained | None:
@@ -65,13 +66,13 @@ def has_noisy_labels(history: History) -> Finding | Abstained | None:
     best = lowest(theirs, sign=-1, width=max(2, len(theirs) // 10))
     then = ours.between(best.first_step, best.last_step)
     if len(then) == 0 or best.end > EARLY * len(theirs):
-        return None
+        return _unseen(history)
     behind = best.level - level(then.values)
     lost, overtook = best.level - last(theirs).level, last(ours).level - last(theirs).level
     if behind.value < BEHIND or behind.z < BEYOND_NOISE or lost.value < LOST or lost.z < BEYOND_NOISE:
-        return None
+        return _unseen(history)
     if overtook.value < BEHIND or last(ours).level.value < level(then.values).value + BEHIND:
-        return None
+        return _unseen(history)
     return Finding(
         symptom=HAS_NOISY_LABELS.name,
         severity=HAS_NOISY_LABELS.severity,
@@ -95,9 +96,10 @@ def _far_off(history: History) -> Finding | Literal[False] | None:
         return None
     if _random(best, count):
         train = outline(history, "train_loss").between(best.first_step, best.last_step)
-        if len(train) and level(train.values).value < BY_TRAINING_TOO * best.loss:
-            return None  # what is far off is far off in the validation alone: another fault
-        return _drawn(best, count, "validation rows")
+        beside = level(train.values).value / max(best.loss, 1e-12) if len(train) else 1.0
+        if BY_TRAINING_TOO[0] < beside < BY_TRAINING_TOO[1]:  # else one of both is made harder, not its labels worse
+            return _drawn(best, count, "validation rows")
+        return None
     train_too = seen(history, "train", best.last_step // 2)
     if train_too is not None and train_too.wrong >= FEWEST_ROWS and _random(train_too, count):
         behind = best.share("right") - train_too.share("right")
@@ -188,17 +190,28 @@ def _by_losses(history: History) -> Abstained | None:
     """The same picture in losses, which dropout draws too."""
     train, val = outline(history, "train_loss"), outline(history, "val_loss")
     if min(len(train), len(val)) < FEWEST_EPOCHS:
-        return None
+        return _unseen(history)
     low = lowest(val, width=max(2, len(val) // 10))
     then = train.between(low.first_step, low.last_step)
     if len(then) == 0 or low.end > EARLY * len(val) or not _overtakes(then, train, low.level.value):
-        return None
+        return _unseen(history)
     if last(val).level.value < 1.1 * low.level.value:
-        return None
+        return _unseen(history)
     return Abstained(
         symptom=HAS_NOISY_LABELS.name,
         why="the training loss was above that of validation at the best epoch and went far below it afterwards",
         measure="look at the labels of the fifty training rows with the highest loss at the best epoch",
+    )
+
+
+def _unseen(history: History) -> Abstained | None:
+    """Curves show wrong labels seldom."""
+    if not unwatched(history):
+        return None
+    return Abstained(
+        symptom=HAS_NOISY_LABELS.name,
+        why="labels wrong at random look in curves like a task that is hard",
+        measure=f"{WATCH}, which sees where the network ranks each label",
     )
 
 
@@ -211,8 +224,8 @@ HAS_NOISY_LABELS = Symptom(
     look=has_noisy_labels,
     needs=("train_loss", "val_loss"),
     measure="write the accuracy of training and validation after every epoch",
-    causes=("has-misaligned-labels",),
-    tier=Tier.CURVES,
+    causes=("has-misaligned-labels", "is-imbalanced"),
+    tier=Tier.LAYERS,
     severity=Severity.WARNING,
     advice="Look at the labels of the fifty training rows with the highest loss at the best epoch.",
 )

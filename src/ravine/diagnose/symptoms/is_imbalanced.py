@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from ravine.diagnose.curve import Curve, outline
-from ravine.diagnose.examples import recalls
+from ravine.diagnose.exact import WATCH
+from ravine.diagnose.examples import recalls, unwatched
 from ravine.diagnose.known import accuracy, classes, ended, label_counts, val_rows
 from ravine.diagnose.noise import median, of_share
-from ravine.diagnose.symptom import Symptom, Tier
+from ravine.diagnose.symptom import Abstained, Symptom, Tier
 from ravine.diagnose.trend import last
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
@@ -22,13 +23,13 @@ MISSED = 0.05  # of the recall of the largest class, how far the others are unde
 SAME = 0.8  # of all readings that are one and the same accuracy
 
 
-def is_imbalanced(history: History) -> Finding | None:
+def is_imbalanced(history: History) -> Finding | Abstained | None:
     """One class that is most of the rows, at the expense of all others, or all that is ever answered.
 
     What it sees: the shares of the labels in the sampled batches. Where single examples were watched: one class with
         several times the rows of the others, which are about alike, and of whose validation rows fewer are right.
-        Else those shares against the accuracy at the end, with the interval of its rows. Without counted labels: an accuracy that is the same number from the first epoch on, with a loss
-        equal to the entropy of such shares.
+        Else those shares against the accuracy at the end, with the interval of its rows. Without counted labels: an
+        accuracy that is the same number from the first epoch on, with a loss equal to the entropy of such shares.
     Why it matters: the accuracy looks good and nothing has been learned of the classes that matter.
     Not to be mistaken for: unequal classes that are told apart all the same; a converged run, whose accuracy stands
         still too, but at a loss well under that entropy.
@@ -38,9 +39,18 @@ def is_imbalanced(history: History) -> Finding | None:
     found = accuracy(history)
     if found is None or len(found) < FEWEST_POINTS:
         return None
-    missed = _misses_the_rare(history)
-    if missed is not None:
-        return missed
+    said = _misses_the_rare(history) or _answers_with_one(history, found)
+    if said is None and unwatched(history):
+        return Abstained(
+            symptom=IS_IMBALANCED.name,
+            why="an accuracy does not tell which classes are recognized",
+            measure=f"{WATCH}, or write the recall of each class",
+        )
+    return said
+
+
+def _answers_with_one(history: History, found: Curve) -> Finding | None:
+    """An accuracy that is the share of the largest class, and a loss that knows no more."""
     counts, rows = label_counts(history), val_rows(history)
     at, val = last(found).level.value, outline(history, "val_loss")
     if sum(counts) >= FEWEST_LABELS:
@@ -83,8 +93,8 @@ def _misses_the_rare(history: History) -> Finding | None:
         return None
     share = counts[largest] / sum(counts)
     return _finding(
-        f"{share:.1%} of the labels are of one class, {counts[largest] / usual:.3g} times as many as of another. Of its "
-        f"validation rows {large.value:.0%} are right, of all others {rare.value:.0%} ± {2 * rare.error:.0%}.",
+        f"{share:.1%} of the labels are of one class, {counts[largest] / usual:.3g} times as many as of another. Of "
+        f"its validation rows {large.value:.0%} are right, of all others {rare.value:.0%} ± {2 * rare.error:.0%}.",
         0.97,
         {"share": share, "recall": large.value, "recall_of_others": rare.value, "error": rare.error},
     )
@@ -121,7 +131,7 @@ IS_IMBALANCED = Symptom(
     name="is-imbalanced",
     look=is_imbalanced,
     measure="write the validation accuracy, and count the labels",
-    tier=Tier.CURVES,
+    tier=Tier.LAYERS,
     severity=Severity.WARNING,
     advice="Weight the loss by the inverse share of each class, and judge by balanced accuracy.",
 )

@@ -86,7 +86,7 @@ MEMORIZES = Symptom(
     needs=("train_loss", "val_loss"),
     measure="write the loss and accuracy of a validation set after every epoch",
     causes=("has-misaligned-labels", "has-noisy-labels", "differs-in-preprocessing", "has-stale-batch-norm"),
-    tier=Tier.CURVES,
+    tier=Tier.RATES,
     severity=Severity.WARNING,
     advice="Give it more rows, or augmentation: there is nothing left to learn from those it has.",
 )
