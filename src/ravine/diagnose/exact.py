@@ -93,6 +93,17 @@ def medians(history: History, quantity: str, *, since: int = 0, fewest: int = 1)
     return found
 
 
+def updates(history: History) -> list[float]:
+    """How far each layer moves in a step, as a share of its weights: the median of those looked at."""
+    norms, found = history.layers("weight_norm"), []
+    for layer, series in history.layers("update_norm").items():
+        weights = dict(norms.get(layer, ()))
+        shares = [move / weights[step] for step, move in series if weights.get(step, 0) > 0 and math.isfinite(move)]
+        if shares:  # none of a layer that is all zeros
+            found.append(statistics.median(shares))
+    return found
+
+
 def kinds(history: History) -> dict[str, str]:
     """The type of each layer."""
     return {row["layer"]: str(row.get("type", "")) for row in history.of_kind("layer")}

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from ravine.diagnose.curve import Curve, outline
-from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_loss
+from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_loss, val_rows
 from ravine.diagnose.noise import Estimate
 from ravine.diagnose.trend import fifths, last
 from ravine.records.history import History
@@ -14,6 +15,7 @@ FEWEST_POINTS = 8
 SHARE = 0.5  # of the loss of a guess that is left
 SKILL = 0.6  # 0 for a guess, 1 for no mistake
 FLAT = 0.08  # change over the last two fifths, as a share of the level
+LATE = 0.6  # of the run: an accuracy that was not measured since says nothing of its end
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ def settled_poor(history: History, share: float = SHARE) -> Poor | None:
         return None
     if end.value - 2 * end.error < share * guess or end.error > 0.1 * guess:
         return None
-    ours, theirs = _skill(history, "train"), _skill(history, "val")
+    ours, theirs = _skill(history, "train", train), _skill(history, "val", train)
     skill = ours if ours is not None else theirs
     if skill is not None and skill > SKILL:
         return None
@@ -61,9 +63,28 @@ def settled_poor(history: History, share: float = SHARE) -> Poor | None:
     return Poor(end, last(val).level if len(val) > 3 else None, guess, skill, theirs, _third_fifth(train))
 
 
-def _skill(history: History, part: str) -> float | None:
+def end_skill(history: History, part: str) -> Estimate | None:
+    """What the network knows at the end: 0 for a guess, 1 for no mistake.
+
+    Of classes from the accuracy, of values the share of their variance that is explained; None where neither is known.
+    """
+    train, loss = outline(history, "train_loss"), outline(history, f"{part}_loss")
+    right = _skill(history, part, train)
+    if right is not None:
+        rows = val_rows(history) or 200
+        return Estimate(right, math.sqrt(max(right * (1 - right), 1 / rows) / rows))
+    guess = guess_loss(history)
+    if guess is None or len(loss) < 3:
+        return None
+    end = last(loss).level
+    return Estimate(1 - end.value / guess, end.error / guess)
+
+
+def _skill(history: History, part: str, train: Curve) -> float | None:
     found, chance = accuracy(history, part), guess_accuracy(history)
     if found is None or chance is None or len(found) < 3 or chance >= 1:
+        return None
+    if len(train) and found.steps[-1] < LATE * train.steps[-1]:
         return None
     return (last(found).level.value - chance) / (1 - chance)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ravine.diagnose.curve import Curve, outline
+from ravine.diagnose.exact import updates
 from ravine.diagnose.known import guess_loss, supervised
 from ravine.diagnose.noise import median, surety
 from ravine.diagnose.rates import Rates, rates
@@ -16,6 +17,7 @@ BEYOND_NOISE = 4.0
 STRAIGHT = 0.4  # pace of the last fifth over that of the first: a curve of a good rate bends
 STILL_HIGH = 0.6  # of the loss at the start: what is left after all those steps
 TINY_UPDATE = 3e-6  # change of a layer's weights in one step, over the weights
+ORDINARY = 1e-3  # of the weights of the middle layer, in a step: with a rate too low it is two thirds of that at most
 FEWEST_STEPS = 50
 NO_WAY = 0.05  # of the weights: all the way that a layer has come, were every step in the same direction
 
@@ -23,13 +25,13 @@ NO_WAY = 0.05  # of the weights: all the way that a layer has come, were every s
 def crawls(history: History) -> Finding | None:
     """A training loss that falls in a nearly straight line and has hardly fallen when the run ends.
 
-    What it sees: the pace in the first and in the last fifth of the part with a high rate, with intervals,
-        and the share of the loss that is left; or, where layers are watched, updates of a millionth of the weights
-        while the loss stands still.
+    What it sees: the pace in the first and in the last fifth of the part with a high rate, with intervals, and the
+        share of the loss that is left; or, where layers are watched, updates of a millionth of the weights while
+        the loss stands still.
     Why it matters: the budget is spent on steps that are too short; the same run at ten times the rate would be
         where this one is after a tenth of the time.
-    Not to be mistaken for: a warmup; a schedule that ends low; a converged run; the slow power law of a large
-        model, which falls steeply first.
+    Not to be mistaken for: a network too small for its task, whose layers move as far as others' do; a warmup; a
+        schedule that ends low; a converged run; the slow power law of a large model, which falls steeply first.
     What to do: raise the learning rate tenfold, and again while the curve stays straight.
     Source: CS231n, "Learning rates"; Smith 2017, "Cyclical learning rates" (range test).
     """
@@ -48,6 +50,9 @@ def crawls(history: History) -> Finding | None:
     slow = -down.z > BEYOND_NOISE and final.z > 2 and left > STILL_HIGH
     if not slow or final.value < STRAIGHT * first.value or final.value < STRAIGHT * -down.value / 5:
         return _by_updates(history, train, known)
+    moves = updates(history)
+    if moves and median(moves) > ORDINARY:  # steps are long enough; something else holds the network back
+        return None
     return _finding(
         f"The training loss falls in a nearly straight line from {begin:.4g} to {ends[4].value:.4g} by step "
         f"{train.steps[-1]}: {final.value:.2g} ± {2 * final.error:.1g} over the last fifth, {first.value:.2g} over "
