@@ -19,18 +19,17 @@ FULL_FLOOR = {
     "decays-too-early": (0.0, 0.3, 0.6),
     "decays-too-late": (0.5, 0.5, 0.5),
     "starts-too-hot": (0.0, 0.9, 0.9),
-    "stops-too-early": (0.0, 0.2, 0.5),
+    "stops-too-early": (0.0, 0.6, 0.4),
     "runs-too-long": (0.1, 0.8, 0.8),
-    "batch-too-large": (0.0, 0.0, 0.6),
+    "batch-too-large": (0.2, 0.6, 0.6),
 }
 CURVES_FLOOR = {
     "bounces": (0.3, 0.3, 0.5),
     "crawls": (0.3, 0.5, 0.3),
     "validates-on-too-little": (0.6, 0.6, 0.3),
     "overfits": (0.6, 0.9, 0.9),
-    "stops-too-early": (0.0, 0.0, 0.1),
+    "stops-too-early": (0.0, 0.0, 0.3),
     "runs-too-long": (0.1, 0.8, 0.8),
-    "batch-too-large": (0.0, 0.0, 0.2),
 }
 
 

@@ -191,8 +191,8 @@ def _decayed_by_weight(seed: int, strength: int, view: View) -> Rows:
 
 def _cut_short(seed: int, strength: int, view: View) -> Rows:
     """The loss is still on its way down, at a good pace, when the run ends."""
-    per_epoch = (9, 6, 4)[strength]
-    return rows(simulate(_good(seed, epochs=12, per_epoch=per_epoch, lr=0.5, noise=0.5, spread=0.2), seed), view)
+    per_epoch = (9, 4, 2)[strength]
+    return rows(simulate(_good(seed, epochs=12, per_epoch=per_epoch, lr=0.2, noise=0.5, spread=0.1), seed), view)
 
 
 def _whole_set(seed: int, strength: int, view: View) -> Rows:
@@ -253,6 +253,6 @@ FAULTS: dict[str, Fault] = {
     "runs-too-long": Fault(
         _with(overfit=(0.25, 0.5, 1.0), epochs=(100,) * 3), ("runs-too-long", "overfits", "memorizes")
     ),
-    "batch-too-large": Fault(_whole_set, ("batch-too-large", "stops-too-early")),
+    "batch-too-large": Fault(_whole_set, ("batch-too-large", "stops-too-early"), curves_tell=False),
     "selects-on-test": Fault(_chosen_on_test, ("selects-on-test",)),
 }
