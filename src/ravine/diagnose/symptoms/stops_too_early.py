@@ -121,9 +121,9 @@ def _still_falls(history: History, known: Rates | None) -> Finding | None:
 
 
 def _has_no_floor(train: Curve) -> bool:
-    """Whether a loss goes on below zero, no slower than it began: it may do so for ever, and more steps change nothing."""
+    """Whether a loss goes on below zero hardly slower than it began: it may do so for ever."""
     levels = fifths(train)
-    return levels[4].value < 0 and levels[3].value - levels[4].value > levels[0].value - levels[1].value
+    return levels[4].value < 0 and levels[3].value - levels[4].value > 0.8 * (levels[0].value - levels[1].value)
 
 
 def _finding(
