@@ -7,7 +7,7 @@ from typing import Any
 
 from ravine.diagnose.curve import outline
 from ravine.diagnose.exact import first_fact, told
-from ravine.diagnose.known import number, supervised
+from ravine.diagnose.known import guess_loss, number, supervised
 from ravine.diagnose.noise import surety
 from ravine.diagnose.poor import settled_poor
 from ravine.diagnose.rates import rates
@@ -17,6 +17,7 @@ from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
 
 SHARE = 0.25  # of the loss of a guess that is left
+FLAT = 0.1  # of the level, over the last two fifths
 SHARE_OF_FIRST = 0.5  # of the first loss, where that of a guess is not known
 MEMORY = 1000.0  # steps after which a weight that is not renewed has shrunk to a third; ordinary is 10,000
 LEFT_OF_THE_RUN = 0.5  # of the steps of the run, at most
@@ -26,8 +27,8 @@ LARGE = 0.3  # a decay to be suspicious of where the rate is not known
 def over_regularizes(history: History) -> Finding | Abstained | None:
     """A flat and poor training loss under a weight decay that forgets within a few hundred steps.
 
-    What it sees: how many steps a weight is remembered, 1/(rate · decay), against the length of the run; the
-        level at which the training loss has settled.
+    What it sees: how many steps a weight is remembered, (1 − momentum)/(rate · decay), against the length of
+        the run; the level at which the training loss has settled.
     Why it matters: the decay and not the data decides how large weights may become: the network is held near zero.
     Not to be mistaken for: the decay of ordinary recipes, remembered for ten thousand steps and more; a task with a
         high floor.
@@ -54,7 +55,8 @@ def over_regularizes(history: History) -> Finding | Abstained | None:
             why=f"the training loss has settled high under a weight decay of {decay:g}, and the rate is not written",
             measure="write the learning rate",
         )
-    memory = 1 / (known.peak * decay)
+    momentum = min(number(history, "momentum") or 0.0, 0.999)  # which repeats each pull, as it does each gradient
+    memory = (1 - momentum) / (known.peak * decay)
     if memory > min(MEMORY, LEFT_OF_THE_RUN * train.steps[-1]):
         return None
     return Finding(
@@ -91,10 +93,11 @@ def _poor(history: History) -> float | None:
     poor = settled_poor(history, SHARE)
     if poor is not None:
         return poor.train.value
-    train = outline(history, "train_loss")
+    train, guess = outline(history, "train_loss"), guess_loss(history)
     levels = fifths(train)
-    flat = abs(levels[2].value - levels[4].value) < 0.1 * abs(levels[4].value)
-    return levels[4].value if flat and levels[4].value > SHARE_OF_FIRST * start(train) > 0 else None
+    least = SHARE * guess if guess is not None else SHARE_OF_FIRST * start(train)
+    flat = abs(levels[2].value - levels[4].value) < FLAT * abs(levels[4].value)
+    return levels[4].value if flat and levels[4].value > least > 0 else None
 
 
 OVER_REGULARIZES = Symptom(
