@@ -88,6 +88,17 @@ class Agreement:
         )
         return value, low, high
 
+    @property
+    def too_far(self) -> float:
+        """How surely steps lead beyond the lowest point: both measures of it together, in standard errors.
+
+        At rest on a floor slopes nearly cancel, and half of the steps or more lead up. 0 where none were told.
+        """
+        if self.overshooting is None or self.left is None:
+            return 0.0
+        share = (self.overshooting.value - 0.5) / max(self.overshooting.error, 1e-3)
+        return (share - max(-10.0, min(self.left.z, 10.0))) / math.sqrt(2)
+
 
 def agreement(found: Sequence[Pair]) -> Agreement | None:
     """What these pairs say together; None where they are too few."""

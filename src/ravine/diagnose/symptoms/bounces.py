@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
+from ravine.diagnose.agreement import agreement, pairs
 from ravine.diagnose.curve import Curve, outline
 from ravine.diagnose.known import number, supervised
 from ravine.diagnose.noise import Estimate, level, line, median, surety
@@ -22,21 +23,36 @@ FALLS = 3.0  # standard errors of its pace, beyond which the loss is on its way 
 MIDDLE = (0.35, 0.78)  # of the run, where the rate is not known
 OF_THE_FALL = 0.06  # and of all that was learned: a loss near zero may jump by much of itself
 
+FROM_THE_START = 0.4  # of the part with a high rate, in which a loss is on its way down
+OVER = 0.6  # of the steps, that lead beyond the lowest point along them, on the whole
+OVER_IN_PART = 0.55  # and in the first part as in the rest
+LEFT = -0.1  # of the slope of a step, that is there after it, at most: at rest on a floor it is nearly nothing
+SURELY = 3.0  # standard errors, of their share and of what is left of the slope together
+FALLEN = 0.25  # of the first loss, by the middle of the run: a run that is taken up again begins on its floor
+LONG = 0.85  # of the run, that the rate is high
+FEWEST_PAIRS = 10
+
 
 def bounces(history: History) -> Finding | Abstained | None:
-    """Jumps of the training loss from epoch to epoch that are a large part of the loss, on a level that is flat.
+    """Steps that lead beyond the lowest point from the first on; or a loss that jumps by a large part of itself.
 
-    What it sees: the deviation from a straight line over the second half of the part with a high rate, as
-        a share of the median loss there, above what the number of training rows explains; and, where the
-        rate was cut, by how much the loss fell after it.
+    What it sees: where gradients are watched, the slope of the loss along a step, after it: above zero after most
+        steps, and on the whole, also in the first part of a run whose loss falls, where it is on its way down. Else
+        the deviation of the loss from a straight line over the second half of the part with a high rate, as a share of
+        the median loss there, above what the number of training rows explains; and, where the rate was cut, by how
+        much the loss fell after it.
     Why it matters: the steps are longer than the valley is wide, so that the floor of the noise hides what is
         still to be learned.
-    Not to be mistaken for: the noise of single batches (read as means over many); steps at the edge of stability,
-        whose loss still falls; losses of adversaries and policies; jumps of a small validation set.
+    Not to be mistaken for: the noise of single batches (read as means over many); a floor that the loss reaches at any
+        constant rate, where slopes after steps nearly cancel; the edge of stability, to which a warmup leads; losses of
+        adversaries and policies; jumps of a small validation set.
     What to do: cut the learning rate five to ten times, or let a schedule end low.
     Source: Smith et al. 2018, "Don't decay the learning rate, increase the batch size"; CS231n, "Learning rates".
     """
     train, known = outline(history, "train_loss"), rates(history)
+    beyond = _beyond(history, train, known)
+    if beyond is not None:
+        return beyond
     if train.kind == "step" and train.rows < FEWEST_ROWS:
         return None
     part = _late_and_high(train, known)
@@ -82,6 +98,46 @@ def bounces(history: History) -> Finding | Abstained | None:
     )
 
 
+def _beyond(history: History, train: Curve, known: Rates | None) -> Finding | None:
+    """Steps that lead beyond the lowest point along them, in the first part of the run as in the rest."""
+    if known is None or not known.starts_full or not supervised(history) or history.about.get("resumed"):
+        return None
+    first, end = known.curve.steps[0], known.curve.steps[-1]
+    low = known.low_from(0.5)
+    last = low - 1 if low is not None else end
+    found = pairs(history, first, last)
+    if last - first < LONG * (end - first) or len(found) < FEWEST_PAIRS or not _falls(train):
+        return None
+    middle = first + FROM_THE_START * (last - first)
+    said, early, later = (
+        agreement([pair for pair in found if after < pair.step <= until])
+        for after, until in ((-1, last), (-1, middle), (middle, last))
+    )
+    parts = [part.overshooting.value for part in (early, later) if part is not None and part.overshooting is not None]
+    if said is None or said.overshooting is None or said.left is None or said.too_far < SURELY:
+        return None
+    over = said.overshooting.value
+    if over < OVER or said.left.value > LEFT or early is None or early.too_far < 1 or min(parts) < OVER_IN_PART:
+        return None
+    return Finding(
+        symptom=BOUNCES.name,
+        severity=BOUNCES.severity,
+        evidence=(
+            f"From step {first} to {last}, at a learning rate of {known.at(first):.3g}, {over:.0%} of {said.count} "
+            f"steps looked at led beyond the lowest point along them, from the first on: after a step the loss rises "
+            f"along it by {-said.left.value:.0%} ± {2 * said.left.error:.0%} of the slope that it fell by before."
+        ),
+        advice=BOUNCES.advice,
+        confidence=surety(said.too_far / SURELY),
+        first_step=first,
+        details={"beyond": over, "left": said.left.value, "pairs": said.count},
+    )
+
+
+def _falls(train: Curve) -> bool:
+    return len(train) > 3 and median(train.values[len(train) // 3 : -len(train) // 3]) < (1 - FALLEN) * start(train)
+
+
 def _late_and_high(train: Curve, known: Rates | None) -> Curve:
     """The second half of the part before the rate falls under a half of its peak."""
     if len(train) == 0:
@@ -117,8 +173,8 @@ BOUNCES = Symptom(
     look=bounces,
     needs=("train_loss",),
     measure="write the training loss of every epoch",
-    causes=("diverges", "wakes-late", "batch-too-small", "needs-clipping", "has-nan-in-data"),
-    tier=Tier.CURVES,
+    causes=("diverges", "decays-too-late", "wakes-late", "batch-too-small", "needs-clipping", "has-nan-in-data"),
+    tier=Tier.LAYERS,
     severity=Severity.WARNING,
     advice="Cut the learning rate five to ten times, or let it decay: the loss falls when it is cut.",
 )

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
+
 from ravine.diagnose.curve import Curve, curve, outline
-from ravine.diagnose.known import guess_loss, supervised
-from ravine.diagnose.noise import jitter, median, surety
+from ravine.diagnose.known import accuracy, guess_by_accuracy, guess_loss, supervised
+from ravine.diagnose.noise import Estimate, jitter, level, median, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
 from ravine.diagnose.trend import last, lowest, start
@@ -18,6 +20,7 @@ EXPLODED = 10.0  # times the first loss, and that of a guess
 WHOLE = 0.2  # of a layer's weights in one step; a thousandth is usual
 FIRST = 20  # steps
 THROWN = 3.0  # times the first loss
+ABOVE = 1.008  # times the loss of a guess: small steps leave it within half a percent
 GROSS = 30.0  # times the first loss and what had been learned: no loss of an adversary or a policy rises so far
 
 
@@ -26,9 +29,9 @@ def diverges(history: History) -> Finding | Abstained | None:
 
     What it sees: the level of the last sixth of the run against the lowest stretch before it, in standard
         errors under correlated noise; every one of the last points must lie in the upper part of the rise. Or
-        the last readings before the loss became NaN, if they climb above where the run began. Or, where layers
-        are watched, first updates as large as the weights, under which the loss flies up, and is never
-        lower again than it was.
+        the last readings before the loss became NaN, if they climb above where the run began. Or a loss that flies up
+        in the beginning and is never lower again than it was; where layers are watched, under first updates as large
+        as the weights. Or, where they are not, a loss that stays above that of a guess, with answers like one's.
     Why it matters: each step now undoes what earlier ones learned; more steps make it worse.
     Not to be mistaken for: the bump of a warmup and the rise at a restart, both of which fall again; steps at the
         edge of stability; the losses of adversaries and policies, which may rise while all is well.
@@ -44,7 +47,7 @@ def diverges(history: History) -> Finding | Abstained | None:
     train = outline(history, "train_loss")
     if len(train) < FEWEST_POINTS:
         return None
-    exploded = _exploded(history, curve(history, "train_loss"))
+    exploded = _exploded(history, curve(history, "train_loss")) or _worse_than_a_guess(history, train)
     if exploded is not None:
         return exploded
     end = last(train, max(2, len(train) // 6))
@@ -96,6 +99,8 @@ def _thrown_away(history: History) -> Finding | None:
     losses, norms = curve(history, "train_loss", "step"), history.layers("weight_norm")
     if len(losses) < FEWEST_POINTS or history.about.get("resumed"):
         return None
+    if not norms:
+        return _never_back(history, losses)
     moves: dict[str, float] = {}
     for layer, series in history.layers("update_norm").items():
         weights = dict(norms[layer]) if layer in norms else {}
@@ -117,6 +122,47 @@ def _thrown_away(history: History) -> Finding | None:
         losses.steps[0],
         0.95,
         {"first": begin, "highest": top, "update_ratio": moves[layer]},
+    )
+
+
+def _never_back(history: History, losses: Curve) -> Finding | None:
+    """The same, where layers were not watched: a loss that leaps up and never comes below where it began."""
+    begin, top = losses.values[0], max(losses.values)
+    rest = [value for step, value in losses.points() if step > losses.steps[-1] / 2]
+    if not supervised(history) or not begin > 0 or top < THROWN * begin or not rest or median(rest) < 0.9 * begin:
+        return None
+    return _finding(
+        history,
+        f"The training loss began at {begin:.4g}, rose to {top:.4g}, and is {median(rest):.4g} in the second half.",
+        losses.steps[0],
+        surety(top / (THROWN * begin)),
+        {"first": begin, "highest": top},
+    )
+
+
+def _worse_than_a_guess(history: History, train: Curve) -> Finding | None:
+    """A loss that stays above that of a guess, at the accuracy of one: outputs are thrown about, not left alone.
+
+    Where layers are watched, their updates tell more.
+    """
+    if history.layers("weight_norm") or not supervised(history):
+        return None
+    late = train.values[len(train) // 2 :]
+    usual = level(late)
+    guess = guess_loss(history) or guess_by_accuracy(history, usual.value)
+    right = accuracy(history) or accuracy(history, "train")
+    if guess is None or right is None or (usual - Estimate(guess, 0.0)).z < BEYOND_NOISE:
+        return None
+    chance = math.exp(-guess)
+    if usual.value < ABOVE * guess or min(late) <= guess or not 0.7 < median(right.values) / chance < 1.3:
+        return None
+    return _finding(
+        history,
+        f"The training loss is {usual.value:.4g} ± {2 * usual.error:.1g} in the second half, above the {guess:.4g} of "
+        f"a guess, with {median(right.values):.1%} right: the outputs are moved about, at random.",
+        train.steps[len(train) // 2],
+        surety((usual.value - guess) / ((ABOVE - 1) * guess)),
+        {"level": usual.value, "guess": guess},
     )
 
 
@@ -160,7 +206,7 @@ DIVERGES = Symptom(
     measure="write the training loss",
     causes=(
         "ascends", "accumulates-gradients", "sums-instead-of-means", "is-unscaled", "has-unscaled-targets",
-        "starts-too-large", "uses-wrong-loss",
+        "starts-too-large", "uses-wrong-loss", "batch-too-small", "decays-too-late",
     ),
     tier=Tier.CURVES,
     severity=Severity.ERROR,

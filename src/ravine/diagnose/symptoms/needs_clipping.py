@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 from ravine.diagnose.exact import finding
 from ravine.diagnose.noise import jitter, median
@@ -14,6 +14,7 @@ from ravine.records.history import History, Series
 FEWEST = 25  # steps with a gradient norm
 SPIKE = 20.0  # times the median of those before, of the norm
 LOSS_SPIKE = 2.5  # times the median of those before, of the loss of one step, which is as low again after it
+OVER_THE_FIRST = 1.5  # and times the first losses: a rare example that is wrong costs about as much as those
 ALONE = 2.5  # times the largest of its neighbours that are no spikes: in heavy tails there are some in between
 BEFORE = 30  # readings
 FEWEST_BEFORE = 8
@@ -26,20 +27,13 @@ ADAPTIVE = ("Adam", "NAdam", "RAdam", "RMSprop", "Adagrad", "Adadelta")
 RARE = 0.1  # of the steps: what is more frequent is no exception
 
 
-@dataclass(frozen=True, slots=True)
-class _Spike:
-    step: int
-    times: float  # the norm, or the loss, over what it was before
-    of_the_norm: bool
-
-
 def needs_clipping(history: History) -> Finding | None:
     """Spikes of the gradient norm that stand alone, and come again or leave the loss higher than it was.
 
     What it sees: gradient norms more than twenty times the median of those before them, and well above every other one
-        nearby; where the norm is not written at every step, also single losses far above all others nearby, once a
-        spike of the norm has been seen; and the median loss over some steps after each against that before it, in
-        deviations from reading to reading; in a program that does not clip.
+        nearby; where the norm is not written at every step, also single losses far above all others nearby and the
+        first ones, as low again at the next step; and the median loss over some steps after each against that before
+        it, in deviations from reading to reading; in a program that does not clip.
     Why it matters: one steep wall undoes hundreds of steps, and the next may end in NaN; an adaptive method remembers
         its height, and takes steps that are too short for hundreds more.
     Not to be mistaken for: large gradients of the first steps; the heavy tail of small batches, whose gradients are of
@@ -50,26 +44,25 @@ def needs_clipping(history: History) -> Finding | None:
     norms, losses = history.series("grad_norm", "step"), history.series("train_loss", "step")
     if len(norms) < FEWEST or len(history.series("clipped", "step")):
         return None
-    steep = {step: _Spike(step, times, True) for step, times in _spikes(norms, SPIKE)}
-    if not steep:
-        return None
-    high = {step: _Spike(step, times, False) for step, times in _spikes(losses, LOSS_SPIKE) if _falls(losses, step)}
-    spikes = sorted((high | steep).values(), key=lambda one: one.step)
-    steps = {one.step for one in spikes}
-    thrown = [one.step for one in spikes if _thrown_back(losses, one.step, steps)]
-    remembered = steps if str(history.about.get("optimizer", "")).startswith(ADAPTIVE) else high
-    if (len(thrown) < OFTEN and len(remembered) < AGAIN) or len(spikes) > RARE * len(losses):
+    steep = _spikes(norms, SPIKE)
+    high = {step: by for step, by in _spikes(losses, LOSS_SPIKE).items() if _stands_out(losses, step)}
+    spikes = sorted(high | steep)
+    thrown = [step for step in spikes if _thrown_back(losses, step, spikes)]
+    remembered = spikes if str(history.about.get("optimizer", "")).startswith(ADAPTIVE) else high
+    often = (steep and len(thrown) >= OFTEN) or len(remembered) >= AGAIN
+    if not often or len(spikes) > RARE * len(losses):
         return None
     finite = sorted(value for value in norms.values if math.isfinite(value))
     limit = finite[int(0.9 * (len(finite) - 1))]
-    largest = max(steep.values(), key=lambda one: one.times)
+    kind, of_it = ("gradient norm", steep) if steep else ("loss", high)
+    largest = max(of_it, key=lambda step: of_it[step])
     after = f"; after {len(thrown)} of them, first at {thrown[0]}, the loss stayed higher than before" if thrown else ""
     return finding(
         NEEDS_CLIPPING,
-        f"At step {largest.step} the gradient norm was {largest.times:.0f} times that of the steps before. "
-        f"{len(spikes)} steps stand out by their gradient or their loss{after}.",
-        step=spikes[0].step,
-        details={"steps": [one.step for one in spikes[:20]], "limit": limit},
+        f"At step {largest} the {kind} was {of_it[largest]:.3g} times that of the steps before. {len(spikes)} "
+        f"steps stand out by their gradient or their loss{after}.",
+        step=spikes[0],
+        details={"steps": spikes[:20], "limit": limit},
         advice=(
             f"Put `torch.nn.utils.clip_grad_norm_(model.parameters(), {limit:.2g})` between `loss.backward()` and "
             "`optimizer.step()`."
@@ -78,29 +71,34 @@ def needs_clipping(history: History) -> Finding | None:
     )
 
 
-def _spikes(series: Series, times: float) -> list[tuple[int, float]]:
+def _spikes(series: Series, times: float) -> dict[int, float]:
     """Steps whose value is so many times the median of those before, and alone; and how many times."""
     high = {}
     for place in range(FEWEST_BEFORE, len(series)):
         usual = median(series.values[max(0, place - BEFORE) : place])
         if usual > 0 and series.values[place] > times * usual:
             high[place] = series.values[place] / usual
-    found = []
+    found = {}
     for place, by in high.items():
         nearby = range(max(0, place - BEFORE), min(len(series), place + BEFORE))
         others = [series.values[other] for other in nearby if other not in high]
         if others and series.values[place] > ALONE * max(others):
-            found.append((series.steps[place], by))
+            found[series.steps[place]] = by
     return found
 
 
-def _falls(losses: Series, step: int) -> bool:
-    """Whether the next loss is down again by most of the way: the batch was another, not yet the weights."""
+def _stands_out(losses: Series, step: int) -> bool:
+    """Whether the loss is far above the first ones, and the next is down again by most of the way.
+
+    Then it is the batch that was another, not yet the weights, and no mistake of the usual kind.
+    """
     place = losses.steps.index(step)
-    return place + 1 < len(losses) and losses.values[place + 1] < 0.5 * losses.values[place]
+    if place + 1 >= len(losses) or not losses.values[place + 1] < 0.5 * losses.values[place]:
+        return False
+    return losses.values[place] > OVER_THE_FIRST * median(losses.values[:3])
 
 
-def _thrown_back(losses: Series, step: int, spikes: set[int]) -> bool:
+def _thrown_back(losses: Series, step: int, spikes: Sequence[int]) -> bool:
     """Whether the loss is higher after the step than before it, by more than it moves from reading to reading."""
     usual = [(at, value) for at, value in losses if at not in spikes and math.isfinite(value)]
     before = [value for at, value in usual if at < step][-BEFORE // 2 :]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ravine.diagnose.curve import curve
-from ravine.diagnose.known import guess_loss
+from ravine.diagnose.known import guess_loss, supervised
 from ravine.diagnose.noise import median, surety
 from ravine.diagnose.rates import rates
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
@@ -25,12 +25,14 @@ def starts_too_hot(history: History) -> Finding | Abstained | None:
     Why it matters: the leap throws weights into places from which units and adaptive step sizes do not return, and
         its steps are lost.
     Not to be mistaken for: the bump of a warmup that reaches its peak; outputs that are wrong by a lot before the
-        first step; a single hard batch.
+        first step; a single hard batch; losses of adversaries and policies.
     What to do: warmup over the first two to ten percent of the steps, then a lower rate.
     Source: Goyal et al. 2017, "Accurate, large minibatch SGD"; Gilmer et al. 2022, "A loss curvature perspective on
         training instability".
     """
     losses, known, guess = curve(history, "train_loss", "step"), rates(history), guess_loss(history)
+    if not supervised(history):
+        return None
     if len(losses) < FEWEST_ROWS:
         return _by_epoch(history, guess)
     span = losses.steps[-1] - losses.steps[0]
@@ -83,7 +85,15 @@ STARTS_TOO_HOT = Symptom(
     look=starts_too_hot,
     needs=("train_loss",),
     measure="write the loss of single steps, and the learning rate",
-    causes=("starts-off", "starts-too-large", "is-unscaled", "diverges", "bounces"),
+    causes=(
+        "starts-off",
+        "starts-too-large",
+        "is-unscaled",
+        "diverges",
+        "bounces",
+        "batch-too-small",
+        "decays-too-late",
+    ),
     tier=Tier.RATES,
     severity=Severity.WARNING,
     advice="Warm the rate up over the first twentieth of the steps.",
