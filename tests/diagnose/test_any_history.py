@@ -41,13 +41,19 @@ layers = st.fixed_dictionaries(
     optional={"weight_norm": numbers, "update_norm": numbers},
 )
 
+examples = st.fixed_dictionaries(
+    {"kind": st.just("examples"), "step": numbers, "part": st.sampled_from(["train", "val", "test", None])},
+    optional=dict.fromkeys(("rows", "right", "sure", "contradicted", "far", "loss"), numbers)
+    | dict.fromkeys(("class_rows", "class_right"), st.lists(numbers, max_size=3)),
+)
+
 
 def said(history):
     return json.dumps(diagnose(history).to_json())
 
 
 @settings(max_examples=150)
-@given(st.lists(st.one_of(rows, rows, rows, about, labels, layers), max_size=60))
+@given(st.lists(st.one_of(rows, rows, rows, about, labels, layers, examples), max_size=60))
 def test_any_rows_are_answered(log):
     assert said(History(log))
 

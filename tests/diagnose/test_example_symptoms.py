@@ -164,6 +164,18 @@ def test_sixty_rows_are_enough_to_look_at(rows, right, fires):
     assert (validates_on_too_little(history) is not None) is fires
 
 
+@pytest.mark.parametrize(
+    ("hits", "fires"), [([32, 44, 40, 46, 48, 48, 44, 46], False), ([30, 44, 40, 46, 50, 48], True)]
+)
+def test_sixty_rows_that_look_like_thirty(hits, fires):
+    """A few accuracies that are multiples of 1/30 may be of sixty rows by chance."""
+    log = [
+        {"kind": "epoch", "step": 10 * place, "val_loss": 1.0, "val_accuracy": hit / 60}
+        for place, hit in enumerate(hits)
+    ]
+    assert (validates_on_too_little(History(log)) is not None) is fires
+
+
 def batches(part, mean, std, *, uneven=0.0, rows=50, number=8):
     for place in range(number):
         side = (-1) ** place

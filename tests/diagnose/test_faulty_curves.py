@@ -26,7 +26,7 @@ FULL_FLOOR = {
 CURVES_FLOOR = {
     "bounces": (0.3, 0.3, 0.5),
     "crawls": (0.3, 0.5, 0.3),
-    "validates-on-too-little": (0.6, 0.6, 0.3),
+    "validates-on-too-little": (0.6, 0.5, 0.3),
     "overfits": (0.6, 0.9, 0.9),
     "stops-too-early": (0.0, 0.0, 0.3),
     "runs-too-long": (0.1, 0.8, 0.8),

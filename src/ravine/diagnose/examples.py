@@ -97,6 +97,11 @@ class Recalls:
     rows: tuple[float, ...]
     right: tuple[float, ...]
 
+    @property
+    def largest(self) -> float:
+        """The share of the largest class."""
+        return max(self.rows) / sum(self.rows)
+
     def of(self, classes: list[int]) -> Estimate | None:
         """The recall of some classes together, with its standard error; None where no example is of them."""
         rows = sum(self.rows[place] for place in classes)
@@ -116,7 +121,7 @@ def recalls(history: History) -> Recalls | None:
         and len(right := _counts(row.get("class_right"))) == len(rows)
     ]
     last = [pair for pair in counted[-max(1, len(counted) // 3) :] if len(pair[0]) == len(counted[-1][0])]
-    if not last:
+    if not last or not any(last[0][0]):
         return None
     rows, right = ([sum(column) / len(last) for column in zip(*part, strict=True)] for part in zip(*last, strict=True))
     return Recalls(tuple(rows), tuple(right))

@@ -7,7 +7,7 @@ from typing import Literal
 
 from ravine.diagnose.curve import Curve, outline
 from ravine.diagnose.exact import WATCH
-from ravine.diagnose.examples import Seen, best_evaluations, seen, unwatched
+from ravine.diagnose.examples import Seen, best_evaluations, recalls, seen, unwatched
 from ravine.diagnose.known import accuracy, classes, ended
 from ravine.diagnose.noise import level, surety
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
@@ -27,12 +27,11 @@ TOGETHER = 0.08  # between the accuracies of training and validation
 WRONG = (0.07, 0.6)  # of the labels
 FEWEST_CLASSES = 4  # with fewer, mistakes have no room to be at random
 FEWEST_ROWS = 50
-LEAST_RIGHT = (0.25, 2.5)  # of the examples, and times a guess: before that, no mistake is near
+LEARNED = 0.15  # skill, 0 for a guess and 1 for no mistake: before that, no mistake is near
 FAR = 0.2  # of the mistakes; healthy ones have 0.1 where 60% are right, labels drawn at random 0.55
-FAR_AT_FIRST = 0.8  # times the square of the share that is wrong: what has not learned much ranks its labels no better
+FAR_AT_FIRST = 0.6  # times the share that is wrong: what has not learned much ranks no label well
 FAR_BEYOND = 0.12  # the lower end of their interval
 FAR_COUNT = 6  # examples
-NEAR = 0.15  # of the mistakes, by the upper end of their interval: such are no labels at random
 BY_TRAINING_TOO = (0.5, 1.2)  # times the loss of validation, the loss of training at the same time
 
 
@@ -90,30 +89,32 @@ def has_noisy_labels(history: History) -> Finding | Abstained | None:
 
 def _far_off(history: History) -> Finding | Literal[False] | None:
     """What the mistakes on single examples say; False where they are not labels at random, None where nothing."""
-    best, count = best_evaluations(history), classes(history)
-    far = best.far_of_wrong() if best is not None else None
-    if best is None or far is None or count is None or best.rows < FEWEST_ROWS:
+    best, count, known = best_evaluations(history), classes(history), recalls(history)
+    if best is None or best.far_of_wrong() is None or count is None or count < FEWEST_CLASSES:
         return None
-    if _random(best, count):
+    if best.rows < FEWEST_ROWS:
+        return None
+    guess = known.largest if known is not None else 1 / count
+    if _random(best, guess):
         train = outline(history, "train_loss").between(best.first_step, best.last_step)
         beside = level(train.values).value / max(best.loss, 1e-12) if len(train) else 1.0
         if BY_TRAINING_TOO[0] < beside < BY_TRAINING_TOO[1]:  # else one of both is made harder, not its labels worse
             return _drawn(best, count, "validation rows")
-        return None
+        return False
     train_too = seen(history, "train", best.last_step // 2)
-    if train_too is not None and train_too.wrong >= FEWEST_ROWS and _random(train_too, count):
+    if train_too is not None and train_too.wrong >= FEWEST_ROWS and _random(train_too, guess):
         behind = best.share("right") - train_too.share("right")
         if behind.value > BEHIND and behind.z > BEYOND_NOISE:
             return _drawn(train_too, count, "training rows")
-    return False if far.high() < NEAR else None
+    return False
 
 
-def _random(examples: Seen, count: int) -> bool:
+def _random(examples: Seen, guess: float) -> bool:
     """Whether labels of the examples that are wrong are where labels drawn at random are."""
     far, right = examples.far_of_wrong(), examples.shares["right"]
-    if far is None or right < max(LEAST_RIGHT[0], LEAST_RIGHT[1] / count) or far.value * examples.wrong < FAR_COUNT:
+    if far is None or right < guess + LEARNED * (1 - guess) or far.value * examples.wrong < FAR_COUNT:
         return False
-    return far.value > max(FAR, FAR_AT_FIRST * (1 - right) ** 2) and far.low() > FAR_BEYOND
+    return far.value > max(FAR, FAR_AT_FIRST * (1 - right)) and far.low() > FAR_BEYOND
 
 
 def _drawn(examples: Seen, count: int, rows: str) -> Finding:

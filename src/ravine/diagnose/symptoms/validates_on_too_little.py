@@ -13,13 +13,15 @@ WIDTH = 0.075  # half the interval of the accuracy; 30 rows at 95% have 0.09
 ENOUGH = 45  # rows: each is then 2.2 points of the accuracy or less
 FEWEST_ROWS = 30  # where there is no accuracy: the error of a mean loss is then about a fifth of it
 FEWEST_POINTS = 3
+DIFFERENT = 6  # accuracies that betray how many rows there are: fewer may be multiples of twice as many by chance
 
 
 def validates_on_too_little(history: History) -> Finding | None:
     """A validation accuracy of so few rows that its interval is wider than most improvements one hopes for.
 
-    What it sees: the rows of the validation set (said, or betrayed by accuracies that are all multiples of 1/n), which
-        are fewer than 45, the accuracy at the end, and Wilson's interval of such a share.
+    What it sees: the rows of the validation set, which are fewer than 45: said, or betrayed by accuracies that are all
+        multiples of 1/n, twice as many where few of these differ; the accuracy at the end, and Wilson's interval of
+        such a share.
     Why it matters: the best of many epochs or of many runs is then the luckiest, and differences of a few points mean
         nothing.
     Not to be mistaken for: a small set whose interval still decides; curves that are noisy for another reason.
@@ -34,6 +36,8 @@ def validates_on_too_little(history: History) -> Finding | None:
         if number(history, "val_rows") is None or rows >= FEWEST_ROWS or not history.series("val_loss").values:
             return None
         return _finding(f"The validation loss is a mean over {rows} rows.", FEWEST_ROWS / rows, {"rows": rows})
+    if number(history, "val_rows") is None and len({*found.values}) < DIFFERENT:
+        rows *= 2
     at = last(found).level.value
     half = of_share(min(max(at, 0.0), 1.0), rows)
     if half < WIDTH or rows >= ENOUGH:
