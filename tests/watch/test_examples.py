@@ -147,6 +147,18 @@ def test_no_classes_no_examples(name, outputs, targets):
     assert answers_of(seen(name, outputs, targets)) is None
 
 
+@pytest.mark.parametrize("name", ["cross_entropy", "binary_cross_entropy_with_logits"])
+def test_no_number_is_read_while_it_is_worked_out(name):
+    """Tensors that have no numbers will do; so nothing waits for a device."""
+    outputs = torch.empty(6, 5, device="meta")
+    held = outputs if name.startswith("binary") else torch.empty(6, dtype=torch.long, device="meta")
+    one = answers_of(
+        LossSeen(name=name, outputs=outputs, targets=held, value=outputs, options={}, place="", with_gradient=False)
+    )
+    found = {**numbers_of([one, one]), **by_class([one])}
+    assert all(value.device.type == "meta" for value in found.values())
+
+
 def training(evaluate):
     """Twelve steps over 64 rows in two epochs, each followed by an evaluation of 40; gives the weights it ends with."""
     torch.manual_seed(0)
