@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 Rows = list[dict[str, Any]]
 
-SEEDS = 5
+SEEDS = 4
 SEEDS_DEVELOPMENT = 3
 MOST_DEVELOPMENT, MOST_SCORING = 2, 2  # tasks of one injection, in the full set
 
