@@ -59,6 +59,7 @@ def watched(row, *, moves=(2e-3, 4e-3, 6e-3), about=(), **how):
         (asked(train_five=0.34, val_five=0.9), True),  # 60% of the labels belong to other rows
         (asked(train_five=0.6, val_five=0.9), False),  # 40% are wrong
         (asked(train_five=0.9, val_five=0.9), False),
+        (asked(train_five=0.9, loaded_five=0.1, val_five=0.9, changed=2.0), False),  # loaded one batch ahead
         (asked(train_five=0.1, val_five=0.12), None),  # neighbours know nothing of this task
         (asked(train_five=0.2), None),
         (asked("tokens", train_shifted=0.41, val_shifted=1.0), True),

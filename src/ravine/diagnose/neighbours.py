@@ -22,8 +22,8 @@ class Neighbours:
         of: "classes", "values" or "tokens".
         step: When it was asked.
         train: Among rows of training, as the network is given them.
-        before: The same as they were loaded, before the program changed them; `train` where it does not, or that is
-            not known.
+        before: The same as they were loaded, before the program changed them; `train` where it does not, that is not
+            known, or neighbours know less of them, as where a batch is loaded before the last one's loss.
         val: Among rows of the evaluation; None where there was none.
         across: Of rows of the evaluation by those of training: the best of the nearest, of five and of class means.
         changed: Mean square of what the program adds to rows of training over their variance; None where not known.
@@ -75,7 +75,9 @@ def neighbours(history: History) -> Neighbours | None:
             before = train
         else:
             train, val = _skill(row, "train_five", rows), _skill(row, "val_five", asked)
-            before = _skill(row, "loaded_five", rows) or train
+            before = _skill(row, "loaded_five", rows)
+            if before is None or (train is not None and train.value > before.value):  # a batch that was loaded ahead
+                before = train
             ways = [_skill(row, f"across_{how}", asked) for how in ("first", "five", "mean")]
             across = max((way for way in ways if way is not None), key=lambda way: way.value, default=None)
         if train is not None and before is not None:
