@@ -6,10 +6,13 @@ import pytest
 
 from ravine.diagnose.doctor import diagnose
 from ravine.diagnose.examples import best_evaluations, recalls, seen
+from ravine.diagnose.symptom import Abstained
 from ravine.diagnose.symptoms.differs_in_preprocessing import differs_in_preprocessing
 from ravine.diagnose.symptoms.has_noisy_labels import has_noisy_labels
 from ravine.diagnose.symptoms.is_imbalanced import is_imbalanced
+from ravine.diagnose.symptoms.memorizes import memorizes
 from ravine.diagnose.symptoms.validates_on_too_little import validates_on_too_little
+from ravine.records.finding import Finding
 from ravine.records.history import History
 
 ABOUT = {"kind": "about", "step": 0, "loss": "cross_entropy", "task": "classification", "classes": 10}
@@ -127,6 +130,21 @@ def test_a_loss_at_the_entropy_of_random_labels_is_something_else_where_none_is_
     assert has_noisy_labels(History(log)) is not None
     examples = [evaluation(step, right=1 - wrong, far=0.002, loss=held) for step in STEPS]
     assert has_noisy_labels(History([*log, *examples])) is None
+
+
+@pytest.mark.parametrize(("known", "says"), [(True, Finding), (False, Abstained)])
+def test_how_little_holds_elsewhere_takes_the_number_of_classes(known, says):
+    log = [
+        {"kind": "epoch", "step": 20 * at, "train_loss": 3.0 / at**2, "val_loss": 3.0, "train_accuracy": min(1.0, at / 9),
+         "val_accuracy": 0.4}
+        for at in range(1, 20)
+    ]  # fmt: skip
+    assert isinstance(memorizes(History([*([ABOUT] if known else []), *log])), says)
+
+
+@pytest.mark.parametrize("symptom", [has_noisy_labels, is_imbalanced])
+def test_curves_alone_leave_it_open(symptom):
+    assert isinstance(symptom(History(curves())), Abstained)
 
 
 def counted(labels, recalled, rows=300):

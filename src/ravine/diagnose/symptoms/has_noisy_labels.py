@@ -1,4 +1,4 @@
-"""This run has noisy labels: training is worse than validation first, and validation gets worse as it is overtaken."""
+"""This run has noisy labels: the network ranks those it gets wrong as far down as labels drawn at random."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""This run is imbalanced: it answers with the largest class, whatever it is asked."""
+"""This run is imbalanced: its largest class is learned at the expense of the others."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ravine.diagnose.curve import outline
+from ravine.diagnose.curve import Curve, outline
+from ravine.diagnose.exact import WATCH
 from ravine.diagnose.known import accuracy, ended, guess_accuracy, guess_loss, val_rows
 from ravine.diagnose.noise import of_share, surety
 from ravine.diagnose.symptom import Abstained, Symptom, Tier
@@ -49,6 +50,12 @@ def memorizes(history: History) -> Finding | Abstained | None:
             HALF / max(skill, 0.05),
             {"train": mine, "val": best, "guess": chance},
         )
+    if chance is None and _differ(ours, theirs):
+        return Abstained(
+            symptom=MEMORIZES.name,
+            why="training is all but perfect and validation is not, and what a guess would score is not known",
+            measure=f"{WATCH}, or write the number of classes",
+        )
     val, guess = outline(history, "val_loss"), guess_loss(history)
     if theirs is not None or guess is None or len(val) < FEWEST_POINTS or _by_loss(history) < 1:
         return None
@@ -61,6 +68,14 @@ def memorizes(history: History) -> Finding | Abstained | None:
         best / (HALF * guess),
         {"train": last(train).level.value, "val": best, "guess": guess},
     )
+
+
+def _differ(ours: Curve | None, theirs: Curve | None) -> bool:
+    """Whether all of the training set is right at the end, and never much of the validation set."""
+    if ours is None or theirs is None or min(len(ours), len(theirs)) < FEWEST_POINTS:
+        return False
+    mine = last(ours).level.value
+    return mine >= BY_HEART and lowest(theirs, sign=-1).level.value < HALF * mine
 
 
 def _by_loss(history: History) -> float:
