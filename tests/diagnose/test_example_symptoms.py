@@ -134,11 +134,11 @@ def test_a_loss_at_the_entropy_of_random_labels_is_something_else_where_none_is_
 
 @pytest.mark.parametrize(("known", "says"), [(True, Finding), (False, Abstained)])
 def test_how_little_holds_elsewhere_takes_the_number_of_classes(known, says):
+    rising = {at: min(1.0, at / 9) for at in range(1, 20)}
     log = [
-        {"kind": "epoch", "step": 20 * at, "train_loss": 3.0 / at**2, "val_loss": 3.0, "train_accuracy": min(1.0, at / 9),
-         "val_accuracy": 0.4}
-        for at in range(1, 20)
-    ]  # fmt: skip
+        {"kind": "epoch", "step": 20 * at, "train_loss": 3 / at**2, "train_accuracy": right, "val_accuracy": 0.4}
+        for at, right in rising.items()
+    ]
     assert isinstance(memorizes(History([*([ABOUT] if known else []), *log])), says)
 
 
