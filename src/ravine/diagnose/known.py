@@ -177,7 +177,8 @@ def supervised(history: History) -> bool:
     The losses of adversaries and of policies are neither.
     """
     about, names = history.about, _names(history)
-    if (number(history, "optimizers") or 1) > 1:  # adversaries tell true from false: that is a class, too
+    several = (number(history, "optimizers") or 1) > 1 or "train_loss_2" in names
+    if several:  # adversaries tell true from false: that is a class, too
         return any(name.startswith(("val_", "test_")) for name in names)
     if about.get("task") in ("classification", "regression") or classes(history) is not None:
         return True

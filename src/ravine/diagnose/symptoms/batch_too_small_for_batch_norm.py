@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
-
 from ravine.diagnose.exact import finding
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
@@ -17,7 +15,7 @@ FEWEST = 3  # samples
 def batch_too_small_for_batch_norm(history: History) -> Finding | None:
     """Batch norms in training mode on fewer than eight values a channel, or on one or two rows.
 
-    What it sees: how many values and rows the statistics of each batch norm come from, in the median over samples.
+    What it sees: how many values and rows the statistics of each batch norm come from, at most, over all samples.
     Why it matters: each row's output depends on the few beside it, with noise as large as the signal; evaluation, with
         running statistics, sees another network.
     Not to be mistaken for: one short batch at the end of an epoch; batch norm that is frozen.
@@ -28,7 +26,7 @@ def batch_too_small_for_batch_norm(history: History) -> Finding | None:
     for layer, values in history.layers("values").items():
         if len(values) < FEWEST or layer not in rows:
             continue
-        many, of = statistics.median(values.values), statistics.median(rows[layer].values)
+        many, of = max(values.values), max(rows[layer].values)  # samples may fall on short last batches, one and all
         if many < FEW_VALUES or of <= FEW_ROWS:
             return finding(
                 BATCH_TOO_SMALL_FOR_BATCH_NORM,
