@@ -66,9 +66,15 @@ def test_a_stretch_is_weighted_by_rows():
 
 
 def test_rows_of_several_evaluations_are_the_same_rows():
-    found = best_evaluations(History([evaluation(step, rows=80, loss=abs(step - 100) / 100) for step in STEPS]))
+    table = [evaluation(step, rows=80, loss=1 + abs(step - 100) / 400) for step in STEPS]
+    found = best_evaluations(History(table))
     assert found.rows == 80
     assert (found.first_step, found.last_step) == (60, 140)
+
+
+def test_what_was_evaluated_before_much_was_learned_is_not_of_the_best():
+    table = [evaluation(step, rows=80, loss=2.0 if step < 100 else 1.0) for step in STEPS]
+    assert best_evaluations(History(table)).first_step == 100
 
 
 def test_recall_by_class():

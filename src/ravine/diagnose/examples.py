@@ -13,6 +13,7 @@ from ravine.records.history import History
 
 SHARES = ("right", "sure", "certain", "contradicted", "far")
 NEIGHBOURS = 2  # evaluations on each side of the best one
+AS_GOOD = 1.3  # times its loss: those of a network that knew much less are not of the same mistakes
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,17 @@ def seen(history: History, part: str, first: int = 0, last: float = math.inf) ->
 
 
 def best_evaluations(history: History) -> Seen | None:
-    """The validation's examples around its lowest loss; None where there are none."""
+    """The validation's examples around its lowest loss, where it was about as low; None where there are none."""
     rows = _rows(history, "val")
     if not rows:
         return None
     best = min(range(len(rows)), key=lambda place: sum(_of(rows, place, 1)) / len(_of(rows, place, 1)))
-    around = rows[max(0, best - NEIGHBOURS) : best + NEIGHBOURS + 1]
+    first = last = best
+    while first > max(0, best - NEIGHBOURS) and rows[first - 1]["loss"] < AS_GOOD * rows[best]["loss"]:
+        first -= 1
+    while last < min(len(rows) - 1, best + NEIGHBOURS) and rows[last + 1]["loss"] < AS_GOOD * rows[best]["loss"]:
+        last += 1
+    around = rows[first : last + 1]
     return seen(history, "val", int(around[0]["step"]), around[-1]["step"])
 
 

@@ -173,8 +173,11 @@ BOUNCES = Symptom(
     look=bounces,
     needs=("train_loss",),
     measure="write the training loss of every epoch",
-    causes=("diverges", "decays-too-late", "wakes-late", "batch-too-small", "needs-clipping", "has-nan-in-data"),
+    causes=(
+        "diverges", "decays-too-late", "wakes-late", "batch-too-small", "needs-clipping", "has-nan-in-data",
+        "has-noisy-labels", "memorizes",
+    ),
     tier=Tier.LAYERS,
     severity=Severity.WARNING,
     advice="Cut the learning rate five to ten times, or let it decay: the loss falls when it is cut.",
-)
+)  # fmt: skip
