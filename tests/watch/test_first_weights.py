@@ -9,6 +9,7 @@ from torch import nn
 import ravine
 from ravine.diagnose.doctor import diagnose
 from ravine.diagnose.first import first_scales
+from ravine.records.history import History
 
 WIDE = 96  # units of a layer: the deviation of as many weights is known to a percent or two
 FIRST = {"starts-too-small", "starts-too-large", "starts-symmetric"}
@@ -68,6 +69,16 @@ def test_equal_units_are_seen_though_dropout_tells_them_apart():
     history = watched(lambda w, _: w.fill_(0.05), dropout=0.5)
     assert [fact["count"] for fact in history.facts("units-begin-alike")] == [3]
     assert "starts-symmetric" in named(history)
+
+
+def test_weights_that_grew_in_an_earlier_training_are_not_first_ones():
+    """The scale of trained weights may be that of no scheme; what they know is seen in the first loss."""
+    row = {"kind": "weights", "step": 0, "layers": ["0", "2", "4"], "scale": [2.6, 3.1, 2.4]}
+    about = {"kind": "about", "step": 0, "loss": "cross_entropy", "classes": 10}
+    layer = {"kind": "layer", "step": 1, "layer": "0", "type": "Linear", "depth": 0, "weight_norm": 20.0}
+    for loss, found in ((0.7, set()), (2.6, {"starts-too-large"})):
+        steps = [{"kind": "step", "step": step, "train_loss": loss} for step in range(9)]
+        assert named(History([row, about, layer, *steps])) - {"starts-off"} == found
 
 
 class Letters(nn.Module):

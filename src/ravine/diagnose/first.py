@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ravine.diagnose.known import guess_loss
 from ravine.records.history import History
+
+KNOWS = 0.8  # of the loss of a guess
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,17 @@ def first_scales(history: History) -> dict[str, float]:
                 name: scale for name, scale in pairs if isinstance(scale, float) and scale > 0 and math.isfinite(scale)
             }
     return found
+
+
+def begins_trained(history: History) -> bool:
+    """Whether the first loss that was watched is that of a network that knows something: its weights are no first ones.
+
+    A run that goes on and a pretrained network begin so; their weights may have grown beyond any scheme's.
+    """
+    guess, losses = guess_loss(history), history.series("train_loss", "step")
+    return bool(history.about.get("resumed")) or (
+        guess is not None and len(losses) > 0 and losses.values[0] < KNOWS * guess
+    )
 
 
 def _size(row: dict[str, Any], of: str) -> float:

@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from ravine.diagnose.exact import finding, normalizes, weighted
-from ravine.diagnose.first import first_layers, first_scales
+from ravine.diagnose.first import begins_trained, first_layers, first_scales
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
@@ -25,12 +25,12 @@ def starts_too_large(history: History) -> Finding | None:
         in the middle of all layers. Or, at the first step, how many times larger the output of each layer is than its
         input, in root mean square; the deviation of the last output, and the share of bounded activations on the flat.
     Why it matters: the first answers are extreme and sure, and bounded activations have no gradient there.
-    Not to be mistaken for: large inputs, which a layer only passes on; networks with a normalization after each layer,
-        to which the scale of the weights does not matter.
+    Not to be mistaken for: a network that was trained before, whose loss shows it; large inputs, which a layer only
+        passes on; networks with a normalization after each layer, to which the scale of the weights does not matter.
     What to do: a scheme that keeps the variance, He or Glorot; torch's layers come with one.
     Source: Glorot & Bengio 2010; He et al. 2015; Mishkin & Matas 2016.
     """
-    if history.about.get("resumed") or normalizes(history):
+    if begins_trained(history) or normalizes(history):
         return None
     names = weighted(history)
     scales = first_scales(history)

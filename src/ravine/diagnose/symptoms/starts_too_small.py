@@ -6,7 +6,7 @@ import math
 import statistics
 
 from ravine.diagnose.exact import finding, normalizes, weighted
-from ravine.diagnose.first import first_layers, first_scales
+from ravine.diagnose.first import begins_trained, first_layers, first_scales
 from ravine.diagnose.symptom import Symptom, Tier
 from ravine.records.finding import Finding, Severity
 from ravine.records.history import History
@@ -29,7 +29,7 @@ def starts_too_small(history: History) -> Finding | None:
     What to do: a scheme that keeps the variance, He or Glorot; torch's layers come with one.
     Source: Glorot & Bengio 2010; He et al. 2015.
     """
-    if history.about.get("resumed"):
+    if begins_trained(history):
         return None
     names = weighted(history)
     scales = first_scales(history)
