@@ -18,6 +18,7 @@ from ravine.records.history import History
 
 FEWEST_POINTS = 6
 LEARNED = 0.12  # of the loss of a guess, from the training set
+AT_CHANCE = 2.0  # standard errors over it, of neighbours in both parts: then less of a fall has to be seen
 ALIVE = 3e-4  # of a layer's weights in one step, by the middle of those looked at: a thousandth is usual
 BEYOND_NOISE = 4.0
 UNDERSTOOD = 0.5  # a skill in training that those labels leave to no network which does well in validation, too
@@ -45,10 +46,11 @@ def has_misaligned_labels(history: History) -> Finding | Abstained | None:
     apart = None if said is None else _apart(history, said)
     if said is not None and apart is not None:
         return _by_neighbours(said) if apart else None
-    return _learns_nothing(history) or _by_curves(history)
+    at_chance = said is not None and said.val is not None and max(said.before.z, said.val.z) < AT_CHANCE
+    return _learns_nothing(history) or _by_curves(history, LEARNED / 2 if at_chance else LEARNED)
 
 
-def _by_curves(history: History) -> Finding | Abstained | None:
+def _by_curves(history: History, least: float) -> Finding | Abstained | None:
     """A training loss below that of a guess, and a validation set on which a guess is never beaten."""
     train, val = outline(history, "train_loss"), outline(history, "val_loss")
     guess = guess_loss(history)
@@ -67,7 +69,7 @@ def _by_curves(history: History) -> Finding | Abstained | None:
             )
         return None
     learned = (guess - end.level.value) / guess
-    if learned < LEARNED or (guess - end.level.value) < BEYOND_NOISE * end.level.error:
+    if learned < least or (guess - end.level.value) < BEYOND_NOISE * end.level.error:
         return None
     if best.level.value < guess * (1 - BETTER) - 2 * best.level.error or _beats_a_guess(history):
         return None
@@ -79,7 +81,7 @@ def _by_curves(history: History) -> Finding | Abstained | None:
             f"but the validation loss was never lower than {best.level.value:.4g}{_accuracy_words(history)}."
         ),
         advice=HAS_MISALIGNED_LABELS.advice,
-        confidence=0.9 * surety(learned / LEARNED),
+        confidence=0.9 * surety(learned / least),
         first_step=train.steps[0],
         details={"guess": guess, "train": end.level.value, "val": best.level.value},
     )
