@@ -25,7 +25,7 @@ healthy run.
 A first scoring, of the tasks digits-conv, fashion-conv, text-transformer and digits-patches, missed the goals. It was
 then used for development, as all that had been made before. The scores shown here are of fresh tasks, with other data
 and other architectures, and of fresh fault classes; they were looked at once, after the bounds were frozen.
-One of the tables had equal rows in training and in evaluation, which were named, rightly, on healthy runs too: they were
+One of the tables had equal rows in training and in evaluation, which were rightly named on healthy runs too: they were
 taken out of the data, and that task alone was looked at again.
 """
 
